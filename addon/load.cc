@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "load.h"
+
+#include <bpf/btf.h>
+#include <cerrno>
+#include <cstdio>
+#include <cstdarg>
+#include <cstring>
+
+namespace {
+
+constexpr size_t kEnvironmentNames = 8;  // ebpf/lib/task.h
+constexpr size_t kEnvironmentNameMax = 32;
+constexpr size_t kLogMax = 1 << 16;  // a verifier log can be megabytes; its end names the reason
+
+std::string libbpf_log;
+
+int keep_log(enum libbpf_print_level level, const char* format, va_list args) {
+  if (level == LIBBPF_DEBUG) return 0;
+  char line[4096];
+  const int n = vsnprintf(line, sizeof line, format, args);
+  if (n > 0) libbpf_log.append(line, std::min<size_t>(n, sizeof line - 1));
+  if (libbpf_log.size() > kLogMax) libbpf_log.erase(0, libbpf_log.size() - kLogMax);
+  return 0;
+}
+
+/** The bytes of a global variable in the object's .rodata; nullptr when it has none of that name and size. */
+void* global(bpf_object* object, const char* name, size_t size) {
+  const btf* types = bpf_object__btf(object);
+  const int section = types ? btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC) : -1;
+  bpf_map* map = bpf_object__find_map_by_name(object, ".rodata");
+  size_t length = 0;
+  if (section < 0 || !map) return nullptr;
+  auto* bytes = static_cast<uint8_t*>(const_cast<void*>(bpf_map__initial_value(map, &length)));
+  const btf_type* type = btf__type_by_id(types, section);
+  const btf_var_secinfo* var = btf_var_secinfos(type);
+  for (int i = 0; bytes && i < btf_vlen(type); i++, var++) {
+    const btf_type* variable = btf__type_by_id(types, var->type);
+    if (strcmp(btf__name_by_offset(types, variable->name_off), name) != 0) continue;
+    return var->size == size && var->offset + size <= length ? bytes + var->offset : nullptr;
+  }
+  return nullptr;
+}
+
+template <typename T>
+void set(bpf_object* object, const char* name, T value) {
+  void* at = global(object, name, sizeof value);
+  if (!at) throw LoadError("ENOLAYOUT", std::string("the BPF object has no ") + name);
+  memcpy(at, &value, sizeof value);
+}
+
+void set_environment(bpf_object* object, const std::vector<std::string>& names) {
+  struct Name { uint8_t bytes[kEnvironmentNameMax], mask[kEnvironmentNameMax]; } list[kEnvironmentNames] = {};
+  for (size_t i = 0; i < names.size() && i < kEnvironmentNames; i++) {
+    const std::string text = names[i] + "=";
+    if (text.size() > kEnvironmentNameMax) continue;
+    memcpy(list[i].bytes, text.data(), text.size());
+    memset(list[i].mask, 0xff, text.size());
+  }
+  void* at = global(object, "environment_names", sizeof list);
+  if (at) memcpy(at, list, sizeof list);
+}
+
+bpf_object* open_object(const Settings& settings) {
+  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "agentsmith");
+  bpf_object* object = bpf_object__open_mem(settings.object, settings.object_size, &options);
+  if (!object) throw LoadError("ENOLAYOUT", "not a BPF object");
+  try {
+    auto* id = static_cast<uint64_t*>(global(object, "layout_id", sizeof(uint64_t)));
+    if (!id || *id != settings.layout_id) {
+      throw LoadError("ENOLAYOUT", "the BPF object was built from another events.h");
+    }
+    const int cpus = libbpf_num_possible_cpus();
+    set<uint64_t>(object, "sequence_base", settings.sequence_base);
+    set<uint64_t>(object, "ring_bytes", settings.ring_bytes);
+    set<uint64_t>(object, "pending_after", settings.pending_after_ns);
+    set<uint32_t>(object, "possible_cpus", cpus);
+    set_environment(object, settings.environment);
+    bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "ring"), settings.ring_bytes);
+    bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "scratches"), 2 * cpus);
+  } catch (...) {
+    bpf_object__close(object);
+    throw;
+  }
+  return object;
+}
+
+/** libbpf names the program that failed; of its lines the last that is no noise says why. */
+std::string failed_program() {
+  const size_t at = libbpf_log.rfind("prog '");
+  if (at == std::string::npos) return "";
+  const size_t end = libbpf_log.find('\'', at + 6);
+  return end == std::string::npos ? "" : libbpf_log.substr(at + 6, end - at - 6);
+}
+
+std::string reason(int error) {
+  if (libbpf_log.find("failed to find kernel BTF type ID") != std::string::npos) return "this kernel has no such hook";
+  // The verifier's verdict is the line before "processed N insns", or before the end of its log.
+  size_t end = libbpf_log.rfind("\nprocessed ");
+  if (end == std::string::npos) end = libbpf_log.rfind("\n-- END PROG LOAD LOG --");
+  if (end != std::string::npos && end > 0) {
+    const size_t start = libbpf_log.rfind('\n', end - 1);
+    const std::string line = libbpf_log.substr(start + 1, end - start - 1);
+    if (line.rfind("--", 0) != 0 && !line.empty()) return "the verifier says: " + line;
+  }
+  return strerror(-error);
+}
+
+}  // namespace
+
+bpf_object* load_object(const Settings& settings, std::vector<Hook>& hooks) {
+  libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+  libbpf_set_print(keep_log);
+  std::map<std::string, std::string> missing;
+  // One program fewer each round, so it ends.
+  for (;;) {
+    libbpf_log.clear();
+    bpf_object* object = open_object(settings);
+    bpf_program* program;
+    size_t wanted = 0;
+    hooks.clear();
+    bpf_object__for_each_program(program, object) {
+      const std::string name = bpf_program__name(program);
+      const bool want = settings.programs.empty() || settings.programs.count(name);
+      bpf_program__set_autoload(program, want && !missing.count(name));
+      if (want && !missing.count(name)) wanted++;
+      if (want) hooks.push_back({name, bpf_program__section_name(program), missing.count(name) ? missing[name] : ""});
+    }
+    if (!wanted) {
+      bpf_object__close(object);
+      throw LoadError("ENOHOOKS", missing.empty() ? "no event is switched on" : missing.begin()->second);
+    }
+    const int error = bpf_object__load(object);
+    if (!error) return object;
+    bpf_object__close(object);
+    if (libbpf_log.find("failed to find valid kernel BTF") != std::string::npos) {
+      throw LoadError("ENOBTF", "this kernel offers no BTF");
+    }
+    const std::string failed = failed_program();
+    if (failed.empty() || missing.count(failed)) {
+      throw LoadError(error == -EPERM ? "EPERM" : "ELOAD", strerror(-error));
+    }
+    missing[failed] = reason(error);
+    // Without permission every program fails alike; no need to try them one by one.
+    if (error == -EPERM && missing.size() > 1) throw LoadError("EPERM", strerror(EPERM));
+  }
+}

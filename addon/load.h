@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+/** What the programs are told before they are loaded; ebpf/lib/ring.h names the globals. */
+struct Settings {
+  const void* object = nullptr;
+  size_t object_size = 0;
+  uint64_t layout_id = 0;
+  uint64_t sequence_base = 0;
+  uint64_t ring_bytes = 8 << 20;
+  uint64_t pending_after_ns = 0;
+  std::vector<std::string> environment;
+  std::set<std::string> programs;
+};
+
+/** One program: the hook is its section name, the error says why it is missing ("" = attached). */
+struct Hook {
+  std::string program;
+  std::string hook;
+  std::string error;
+};
+
+/** `code` is what TypeScript branches on: ENOLAYOUT, ENOBTF, EPERM or the name of an errno. */
+struct LoadError : std::runtime_error {
+  std::string code;
+  LoadError(std::string code, const std::string& message) : std::runtime_error(message), code(std::move(code)) {}
+};
+
+/**
+ * Opens and loads the object. A program that this kernel does not take is left out and named in `hooks`; only when
+ * none is left, or the object is not ours, does it throw LoadError.
+ */
+bpf_object* load_object(const Settings& settings, std::vector<Hook>& hooks);

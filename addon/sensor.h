@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <napi.h>
+#include <uv.h>
+
+#include "load.h"
+
+/**
+ * The loaded programs and their ring, as one object for JavaScript. It knows bytes, not events: it hands over batches
+ * of whole records in one buffer that is used again for the next batch. No threads: libuv watches the ring.
+ */
+class Sensor : public Napi::ObjectWrap<Sensor> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  explicit Sensor(const Napi::CallbackInfo& info);
+  ~Sensor() override { Release(); }
+
+ private:
+  Napi::Value Hooks(const Napi::CallbackInfo& info);
+  Napi::Value Start(const Napi::CallbackInfo& info);
+  Napi::Value Drain(const Napi::CallbackInfo& info);
+  Napi::Value Counters(const Napi::CallbackInfo& info);
+  Napi::Value RingUsed(const Napi::CallbackInfo& info);
+  Napi::Value Forget(const Napi::CallbackInfo& info);
+  Napi::Value Exclude(const Napi::CallbackInfo& info);
+  Napi::Value Stats(const Napi::CallbackInfo& info);
+  Napi::Value Close(const Napi::CallbackInfo& info);
+
+  void MapRing(uint64_t ring_bytes);
+  void MapGlobals();
+  void Attach(int cgroup_fd);
+  size_t Fill();
+  void Wake();
+  void Release();
+
+  bpf_object* object_ = nullptr;
+  std::vector<Hook> hooks_;
+  std::vector<bpf_link*> links_;
+
+  uint64_t ring_bytes_ = 0;
+  unsigned long* consumer_ = nullptr;        // the one page of the ring that we write
+  const unsigned long* producer_ = nullptr;  // followed by the data, mapped twice in a row
+  uint8_t* globals_ = nullptr;               // .bss: need_wake, excluded
+  size_t globals_size_ = 0;
+  uint32_t* need_wake_ = nullptr;
+  uint32_t* excluded_ = nullptr;
+
+  Napi::Reference<Napi::ArrayBuffer> buffer_;
+  uint8_t* bytes_ = nullptr;
+  Napi::FunctionReference on_batch_;
+  Napi::AsyncContext* context_ = nullptr;
+  uv_poll_t* poll_ = nullptr;
+  uv_timer_t* tick_ = nullptr;
+};

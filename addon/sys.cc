@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function per system call that Node lacks; no logic.
+#include "sys.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace {
+
+Napi::Error errno_error(Napi::Env env, const char* call) {
+  Napi::Error e = Napi::Error::New(env, std::string(call) + ": " + strerror(errno));
+  e.Set("errno", Napi::Number::New(env, errno));
+  return e;
+}
+
+uint64_t now(clockid_t clock) {
+  timespec t;
+  clock_gettime(clock, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1000000000 + t.tv_nsec;
+}
+
+/** clocks(out: BigUint64Array): [boot, real] in ns; real lies between two readings of boot, out[0] is their middle. */
+Napi::Value Clocks(const Napi::CallbackInfo& info) {
+  auto out = info[0].As<Napi::BigUint64Array>();
+  const uint64_t before = now(CLOCK_BOOTTIME), real = now(CLOCK_REALTIME), after = now(CLOCK_BOOTTIME);
+  out[0] = before + (after - before) / 2;
+  out[1] = real;
+  return info.Env().Undefined();
+}
+
+/** A detached cgroup2 mount: works without any mounted hierarchy (fsopen(2), Linux 5.2). Returns a descriptor. */
+Napi::Value OpenCgroup2(const Napi::CallbackInfo& info) {
+  const int fs = syscall(SYS_fsopen, "cgroup2", 1 /* FSOPEN_CLOEXEC */);
+  if (fs < 0) throw errno_error(info.Env(), "fsopen");
+  if (syscall(SYS_fsconfig, fs, 6 /* FSCONFIG_CMD_CREATE */, nullptr, nullptr, 0) < 0) {
+    const Napi::Error e = errno_error(info.Env(), "fsconfig");
+    close(fs);
+    throw e;
+  }
+  const int mount = syscall(SYS_fsmount, fs, 1 /* FSMOUNT_CLOEXEC */, 0);
+  const Napi::Error e = errno_error(info.Env(), "fsmount");
+  close(fs);
+  if (mount < 0) throw e;
+  return Napi::Number::New(info.Env(), mount);
+}
+
+/** setns(fd): moves the calling thread into another cgroup namespace. */
+Napi::Value SetCgroupNamespace(const Napi::CallbackInfo& info) {
+  if (setns(info[0].As<Napi::Number>().Int32Value(), CLONE_NEWCGROUP) < 0) throw errno_error(info.Env(), "setns");
+  return info.Env().Undefined();
+}
+
+/** Whether BPF trampolines load (fentry): an empty program on security_file_open, never attached. */
+Napi::Value ProbeTrampoline(const Napi::CallbackInfo& info) {
+  btf* vmlinux = btf__load_vmlinux_btf();
+  if (!vmlinux) return Napi::Boolean::New(info.Env(), false);
+  const bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+                           {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FENTRY);
+  const int id = btf__find_by_name_kind(vmlinux, "security_file_open", BTF_KIND_FUNC);
+  btf__free(vmlinux);
+  if (id < 0) return Napi::Boolean::New(info.Env(), false);
+  options.attach_btf_id = id;
+  const int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "probe", "Dual BSD/GPL", code, 2, &options);
+  if (fd < 0) return Napi::Boolean::New(info.Env(), false);
+  const int link = bpf_raw_tracepoint_open(nullptr, fd);
+  close(fd);
+  if (link >= 0) close(link);
+  return Napi::Boolean::New(info.Env(), link >= 0);
+}
+
+/** Times every BPF program of the machine while the descriptor is open (BPF_ENABLE_STATS): for benchmarks. */
+Napi::Value EnableStats(const Napi::CallbackInfo& info) {
+  const int fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+  if (fd < 0) throw errno_error(info.Env(), "BPF_ENABLE_STATS");
+  return Napi::Number::New(info.Env(), fd);
+}
+
+}  // namespace
+
+void sys_define(Napi::Env env, Napi::Object exports) {
+  exports.Set("clocks", Napi::Function::New(env, Clocks));
+  exports.Set("openCgroup2", Napi::Function::New(env, OpenCgroup2));
+  exports.Set("setCgroupNamespace", Napi::Function::New(env, SetCgroupNamespace));
+  exports.Set("probeTrampoline", Napi::Function::New(env, ProbeTrampoline));
+  exports.Set("enableStats", Napi::Function::New(env, EnableStats));
+}

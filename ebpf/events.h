@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Every byte that crosses the ring: the one contract between the kernel programs and TypeScript.
+ *
+ * Rules: fixed width, explicit padding, never packed (layout.c is compiled with -Wpadded -Werror). A typedef says
+ * what a number means; the generated decoder is chosen by the typedef, never by the name of the field. Text lies
+ * behind the struct and is named by {offset, length}, so that it costs what it weighs.
+ */
+#ifndef AGENTSMITH_EVENTS_H
+#define AGENTSMITH_EVENTS_H
+
+#include <linux/types.h>
+
+typedef __u64 boot_ns;      /* nanoseconds since boot, suspend included (CLOCK_BOOTTIME) */
+typedef __u64 nanos;        /* a duration */
+typedef __u64 identifier;   /* 64 bits that are only compared and printed: inode, cgroup id, cookie */
+typedef __u64 counter;      /* counts up; stays below 2^53 */
+typedef __u32 pid_id;       /* in the host's pid namespace unless the name says otherwise */
+typedef __u32 uid_id;
+typedef __u32 gid_id;
+typedef __u32 tty_id;       /* major << 20 | minor; 0 = no controlling terminal */
+typedef __u32 ns_inode;     /* inode number of a namespace */
+typedef __s32 err_no;       /* 0 or -errno */
+typedef __u16 port;         /* host byte order */
+
+/* Bytes behind the struct. `offset` counts from the start of the record; length 0 = not known. */
+struct text {
+	__u16 offset;
+	__u16 length;
+};
+
+/*
+ * A path as the kernel's walk finds it: components leaf first, each with its NUL; an empty component at the end says
+ * that the root was reached. "passwd\0etc\0\0" is /etc/passwd, "\0" is /, "memfd:x\0" is an object without a place.
+ */
+struct path_text {
+	__u16 offset;
+	__u16 length;
+};
+
+enum event_type {
+	EVENT_PROCESS = 1,          /* introduction of a process that user space does not know; not exported */
+	EVENT_PROCESS_FORK = 2,     /* a child exists and has its parent's image; not exported */
+	EVENT_PROCESS_EXEC = 3,
+	EVENT_PROCESS_EXIT = 4,
+	EVENT_NETWORK_CONNECT = 5,
+	EVENT_TYPES = 6,
+};
+
+/* Starts every record; `size` is a multiple of 8, so the next record is aligned too. */
+struct header {
+	__u32 size;
+	__u16 type;
+	__u16 cpu;
+	boot_ns time;
+	counter sequence;           /* per CPU, of records to be exported; 0 in records that are not */
+	pid_id tid;
+	__u32 unused;
+	char comm[16];              /* of the thread; anyone can set it */
+};
+
+/*
+ * The actor at the moment of the event: all that the process block needs from the kernel. Contiguous and without
+ * pointers, so user space sees with one comparison of words whether its encoded block still holds.
+ */
+struct who {
+	boot_ns start;              /* of the thread group leader; with pid the identity of a process */
+	boot_ns parent_start;
+	identifier exec_id;         /* counts the execs of this process and its ancestors: which image it runs */
+	identifier cgroup;
+	pid_id pid;
+	pid_id parent_pid;
+	pid_id group_leader;
+	pid_id session_leader;
+	pid_id vpid;                /* in the process's own pid namespace */
+	uid_id uid;
+	uid_id euid;
+	uid_id suid;
+	gid_id gid;
+	gid_id egid;
+	__u32 audit_session;        /* ~0 = unset */
+	uid_id login_uid;           /* ~0 = unset */
+	tty_id tty;
+	ns_inode pid_ns;
+	ns_inode mnt_ns;
+	ns_inode net_ns;
+	ns_inode uts_ns;
+	ns_inode user_ns;
+	char nodename[64];          /* no NUL when all 64 are used */
+};
+
+/* An open standard descriptor; mode 0 = closed. */
+struct stdio {
+	identifier inode;
+	struct path_text path;
+	__u32 mode;                 /* st_mode */
+};
+
+enum exec_flag {
+	EXEC_ARGV_TRUNCATED = 1,    /* argv is longer than what was copied, or could not be read whole */
+	EXEC_MEMFD = 2,             /* the executable lies in shared memory without a name */
+	EXEC_DELETED = 4,           /* the executable had no link left */
+	EXEC_ENVIRONMENT_TRUNCATED = 8,
+};
+
+/* What a process runs. As EVENT_PROCESS it introduces a process that was never seen to exec. */
+struct process_exec {
+	struct header header;
+	struct who who;
+	identifier inode;           /* of the executable */
+	__u32 device;               /* of the executable's filesystem, kernel encoding: major << 20 | minor */
+	__u32 flags;                /* enum exec_flag */
+	__u32 argc;                 /* 0 = not known (introductions) */
+	__u32 argv_size;            /* bytes of the whole argv, NULs included */
+	struct path_text executable;
+	struct path_text cwd;
+	struct text argv;           /* NUL-separated, at most 32 KiB */
+	struct text environment;    /* allow-listed NAME=value, each with its NUL */
+	struct text script;         /* as it was passed to execve; length 0 = no script */
+	struct text interpreter;
+	struct stdio stdin;
+	struct stdio stdout;
+	struct stdio stderr;
+};
+
+struct process_fork {
+	struct header header;
+	struct who who;             /* of the child */
+	identifier parent_exec_id;
+};
+
+struct process_exit {
+	struct header header;
+	struct who who;
+	__u32 status;               /* as wait(2) tells it: code << 8 | core dump 0x80 | signal */
+	__u32 unused;
+};
+
+enum connect_flag {
+	CONNECT_FAILED = 1,         /* it is known that it failed */
+	CONNECT_RESULT_KNOWN = 2,   /* `result` holds */
+	CONNECT_TOOK_KNOWN = 4,     /* `took` holds */
+	CONNECT_PENDING = 8,        /* still open after 30 s; the end follows under the same cookie */
+	CONNECT_FD_KNOWN = 16,
+	CONNECT_LOCAL_KNOWN = 32,   /* `saddr` holds */
+	CONNECT_MAPPED = 64,        /* an IPv4 address written as IPv6 */
+};
+
+struct network_connect {
+	struct header header;
+	struct who who;
+	identifier cookie;
+	nanos took;
+	__u8 saddr[16];             /* IPv4 in the first four bytes */
+	__u8 daddr[16];
+	port sport;
+	port dport;
+	__u16 family;               /* AF_INET or AF_INET6, mapped addresses already as AF_INET */
+	__u16 protocol;
+	err_no result;
+	__u32 fd;
+	__u32 flags;                /* enum connect_flag */
+	__u32 unused;
+};
+
+/* Per CPU and event type: attempted = submitted + filtered + ring_full + reserved. */
+struct counters {
+	__u64 attempted;
+	__u64 submitted;
+	__u64 filtered;             /* the agent itself and its helpers */
+	__u64 ring_full;
+	__u64 reserved;             /* high-volume event refused while less than an eighth of the ring was free */
+};
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What differs between kernels and architectures, each shim with its reason. */
+#ifndef AGENTSMITH_COMPAT_H
+#define AGENTSMITH_COMPAT_H
+
+#include "kernel.h"
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+/* One object serves both architectures: the field that exists says where we run. */
+struct pt_regs___x86 { unsigned long bx, di, orig_ax; };
+struct pt_regs___arm64 { u64 regs[31]; int syscallno; };
+#pragma clang attribute pop
+
+#define HAVE_HELPER(name) bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_##name)
+
+/*
+ * Where the saved user registers lie behind task->stack depends on THREAD_SIZE (KASAN) and on FRED's padding
+ * (x86, 6.9), so it is learnt from bpf_task_pt_regs (5.15, tracing programs only) and used by the cgroup programs.
+ */
+u32 pt_regs_offset SEC(".bss") __weak;
+
+static __always_inline void pt_regs__learn(struct task_struct *task)
+{
+	if (!pt_regs_offset && HAVE_HELPER(task_pt_regs))
+		pt_regs_offset = (u64)bpf_task_pt_regs(task) - (u64)BPF_CORE_READ(task, stack);
+}
+
+/* The descriptor of the connect(2) that is running; -1 when another call (sendto, io_uring, socketcall) is. */
+static __always_inline int connect_fd(struct task_struct *task)
+{
+	void *regs = BPF_CORE_READ(task, stack);
+
+	if (!pt_regs_offset)
+		return -1;
+	regs += pt_regs_offset;
+	if (bpf_core_field_exists(struct pt_regs___x86, orig_ax)) {
+		struct pt_regs___x86 *x86 = regs;
+		u32 nr = BPF_CORE_READ(x86, orig_ax);
+
+		if (task->thread_info.status & TS_COMPAT)
+			return nr == 362 ? (int)BPF_CORE_READ(x86, bx) : -1;
+		return (nr & ~0x40000000) == 42 ? (int)BPF_CORE_READ(x86, di) : -1;
+	}
+	if (bpf_core_field_exists(struct pt_regs___arm64, syscallno)) {
+		struct pt_regs___arm64 *arm64 = regs;
+
+		return BPF_CORE_READ(arm64, syscallno) == 203 ? (int)BPF_CORE_READ(arm64, regs[0]) : -1;
+	}
+	return -1;
+}
+
+#endif

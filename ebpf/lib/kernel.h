@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel fields that we rely on: our whole contract with the kernel on one page. Only names and types matter;
+ * CO-RE finds the offsets on the running kernel. Instead of vmlinux.h (2.8 MB, object four times as large).
+ */
+#ifndef AGENTSMITH_KERNEL_H
+#define AGENTSMITH_KERNEL_H
+
+#include <linux/types.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_endian.h>
+
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s64 s64;
+typedef _Bool bool;
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+#define PF_KTHREAD 0x00200000
+#define SIGNAL_GROUP_EXIT 0x00000004
+#define S_IFMT 0170000
+#define TS_COMPAT 0x0002
+
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
+#define TCP_ESTABLISHED 1
+#define TCP_CLOSE 7
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct { int counter; } atomic_t;
+typedef struct { u32 val; } kuid_t;
+typedef struct { u32 val; } kgid_t;
+
+/* Processes */
+enum pid_type { PIDTYPE_PID, PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID };
+struct ns_common { unsigned int inum; };
+struct pid_namespace { struct ns_common ns; };
+struct mnt_namespace { struct ns_common ns; };
+struct uts_namespace { struct { char nodename[65]; } name; struct ns_common ns; };
+struct net { struct ns_common ns; };
+struct user_namespace { struct ns_common ns; };
+struct upid { int nr; struct pid_namespace *ns; };
+struct pid { unsigned int level; struct upid numbers[1]; };
+struct cred { kuid_t uid, suid, euid; kgid_t gid, egid; struct user_namespace *user_ns; };
+struct nsproxy { struct uts_namespace *uts_ns; struct mnt_namespace *mnt_ns; struct net *net_ns; };
+struct tty_driver { int major, minor_start; };
+struct tty_struct { struct tty_driver *driver; int index; };
+struct signal_struct {
+	atomic_t live;
+	int nr_threads;
+	struct pid *pids[4];
+	struct tty_struct *tty;
+	unsigned int flags;
+	int group_exit_code;
+};
+struct thread_info { u32 status; };
+struct task_struct {
+	struct thread_info thread_info;
+	void *stack;
+	unsigned int flags;
+	struct mm_struct *mm;
+	int exit_code;
+	int pid, tgid;
+	struct task_struct *real_parent, *group_leader;
+	u64 start_boottime;
+	u64 self_exec_id;
+	const struct cred *cred;
+	char comm[16];
+	struct fs_struct *fs;
+	struct files_struct *files;
+	struct nsproxy *nsproxy;
+	struct signal_struct *signal;
+	kuid_t loginuid;
+	unsigned int sessionid;
+	struct css_set *cgroups;
+};
+struct linux_binprm { int argc; const char *filename, *interp; };
+
+/* Control groups */
+enum cgroup_subsys_id { memory_cgrp_id };
+struct kernfs_node { u64 id; };
+struct cgroup_root { int hierarchy_id; };
+struct cgroup { struct kernfs_node *kn; struct cgroup_root *root; };
+struct cgroup_subsys_state { struct cgroup *cgroup; };
+struct css_set { struct cgroup_subsys_state *subsys[1]; struct cgroup *dfl_cgrp; };
+
+/* Files */
+struct qstr { const unsigned char *name; };
+struct super_block { u32 s_dev; unsigned long s_magic; };
+struct inode { u16 i_mode; struct super_block *i_sb; unsigned long i_ino; unsigned int i_nlink; };
+struct dentry { struct dentry *d_parent; struct qstr d_name; struct inode *d_inode; };
+struct vfsmount { struct dentry *mnt_root; };
+struct mount { struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; };
+struct path { struct vfsmount *mnt; struct dentry *dentry; };
+struct file { struct path f_path; struct inode *f_inode; };
+struct fdtable { unsigned int max_fds; struct file **fd; };
+struct files_struct { struct fdtable *fdt; };
+struct fs_struct { struct path pwd; };
+struct mm_struct { unsigned long arg_start, arg_end, env_start, env_end; struct file *exe_file; };
+
+/* Sockets */
+struct in6_addr { union { u8 u6_addr8[16]; } in6_u; };
+struct sock_common {
+	u16 skc_family;
+	u16 skc_num;
+	u32 skc_rcv_saddr;
+	struct in6_addr skc_v6_rcv_saddr;
+};
+struct sock { struct sock_common __sk_common; int sk_err; };
+struct inet_sock { __be16 inet_sport; };
+struct sk_buff;
+
+#pragma clang attribute pop
+
+#endif

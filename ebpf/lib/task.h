@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Who acts: struct who from a task, and the introduction of processes that user space does not know.
+ *
+ * `known` holds, for each process, the image (exec_id) that user space was told of. The first event of a process with
+ * no entry, or with another image, is preceded by an EVENT_PROCESS record; the entry is set only when the ring took
+ * it. That one rule covers children that never exec, processes older than the agent, lost exec records and entries
+ * that were evicted on either side.
+ */
+#ifndef AGENTSMITH_TASK_H
+#define AGENTSMITH_TASK_H
+
+#include "path.h"
+
+struct process_key {
+	u64 start;
+	u32 pid;
+	u32 unused;
+};
+
+/* Twice what user space keeps, so that the kernel forgets only what user space forgot before. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct process_key);
+	__type(value, u64);                          /* exec_id + 1 */
+} known SEC(".maps") __weak;
+
+static __always_inline u64 who__cgroup(struct task_struct *task)
+{
+	struct css_set *set = task->cgroups;
+
+	/*
+	 * On a host with v1 controllers every process is in the root of v2; there the memory hierarchy tells containers
+	 * apart. On v2 the memory css may belong to an ancestor, so it is asked only when it is mounted as v1.
+	 */
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
+		int id = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
+		struct cgroup_subsys_state *css = NULL;
+		struct cgroup *cgroup;
+
+		bpf_core_read(&css, sizeof(css), (void *)set + bpf_core_field_offset(struct css_set, subsys) + id * 8);
+		cgroup = BPF_CORE_READ(css, cgroup);
+		if (BPF_CORE_READ(cgroup, root, hierarchy_id))
+			return BPF_CORE_READ(cgroup, kn, id);
+	}
+	return set->dfl_cgrp->kn->id;
+}
+
+static __always_inline void who__fill(struct who *who, struct task_struct *task)
+{
+	struct task_struct *leader = task->group_leader, *parent = task->real_parent;
+	struct signal_struct *signal = task->signal;
+	const struct cred *cred = task->cred;
+	struct nsproxy *ns = task->nsproxy;
+	struct pid *pid = signal->pids[PIDTYPE_TGID];
+	struct tty_struct *tty = signal->tty;
+	u32 level = pid->level;
+	struct upid upid = {};
+
+	who->start = leader->start_boottime;
+	who->parent_start = parent->group_leader->start_boottime;
+	who->exec_id = task->self_exec_id;
+	who->cgroup = who__cgroup(task);
+	who->pid = task->tgid;
+	who->parent_pid = parent->tgid;
+	who->group_leader = signal->pids[PIDTYPE_PGID]->numbers[0].nr;
+	who->session_leader = signal->pids[PIDTYPE_SID]->numbers[0].nr;
+	bpf_core_read(&upid, sizeof(upid),
+		      (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid));
+	who->vpid = upid.nr;
+	who->uid = cred->uid.val;
+	who->euid = cred->euid.val;
+	who->suid = cred->suid.val;
+	who->gid = cred->gid.val;
+	who->egid = cred->egid.val;
+	who->audit_session = ~0;
+	who->login_uid = ~0;
+	if (bpf_core_field_exists(task->sessionid)) {
+		who->audit_session = task->sessionid;
+		who->login_uid = task->loginuid.val;
+	}
+	who->tty = 0;
+	if (tty)
+		who->tty = (u32)tty->driver->major << 20 | (u32)(tty->driver->minor_start + tty->index);
+	who->pid_ns = BPF_CORE_READ(upid.ns, ns.inum);
+	who->mnt_ns = ns->mnt_ns->ns.inum;
+	who->net_ns = ns->net_ns->ns.inum;
+	who->uts_ns = ns->uts_ns->ns.inum;
+	who->user_ns = cred->user_ns->ns.inum;
+	bpf_core_read(who->nodename, sizeof(who->nodename), &ns->uts_ns->name.nodename);
+}
+
+static __always_inline void stdio__fill(struct builder *b, struct stdio *out, struct file *file)
+{
+	struct inode *inode;
+
+	out->mode = 0;
+	out->inode = 0;
+	out->path.offset = out->path.length = 0;
+	if (!file)
+		return;
+	inode = BPF_CORE_READ(file, f_inode);
+	out->mode = BPF_CORE_READ(inode, i_mode);
+	out->inode = BPF_CORE_READ(inode, i_ino);
+	path__append(b, &out->path, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
+}
+
+/*
+ * Allow-listed environment variables. Strings are visited one by one, however many there are, so that nobody hides
+ * one behind padding; what is not on the list never leaves the process.
+ */
+#define ENVIRONMENT_NAMES 8
+#define ENVIRONMENT_NAME_MAX 32
+#define ENVIRONMENT_VALUE_MAX 1024
+#define ENVIRONMENT_TOTAL_MAX 4096
+#define ENVIRONMENT_STRINGS 8192
+struct environment_name {
+	u64 bytes[ENVIRONMENT_NAME_MAX / 8];         /* "LD_PRELOAD=", zero padded */
+	u64 mask[ENVIRONMENT_NAME_MAX / 8];          /* 0xff where a byte counts */
+};
+const volatile struct environment_name environment_names[ENVIRONMENT_NAMES] __weak = {};
+
+struct environment_walk {
+	unsigned long at;
+	unsigned long end;
+	u32 slot;
+	u32 offset;
+	u32 limit;
+	u32 inside;                                  /* of a string longer than one read: no name starts here */
+	u32 truncated;
+};
+
+static __always_inline bool environment__wanted(const u8 *string)
+{
+	const u64 *word = (const u64 *)string;
+
+	for (int i = 0; i < ENVIRONMENT_NAMES; i++) {
+		const volatile struct environment_name *name = &environment_names[i];
+
+		if (!name->mask[0])
+			return false;
+		if ((word[0] & name->mask[0]) == name->bytes[0] && (word[1] & name->mask[1]) == name->bytes[1] &&
+		    (word[2] & name->mask[2]) == name->bytes[2] && (word[3] & name->mask[3]) == name->bytes[3])
+			return true;
+	}
+	return false;
+}
+
+static long environment__step(u32 i, struct environment_walk *w)
+{
+	struct scratch *scratch;
+	u32 slot = w->slot;
+	long n;
+	u8 *to;
+
+	if (w->at >= w->end)
+		return 1;
+	if (w->offset >= w->limit) {
+		w->truncated = 1;
+		return 1;
+	}
+	scratch = bpf_map_lookup_elem(&scratches, &slot);
+	if (!scratch)
+		return 1;
+	to = scratch->bytes + MASK(w->offset, SCRATCH_SIZE - 8);
+	n = bpf_probe_read_user_str(to, ENVIRONMENT_VALUE_MAX, (void *)w->at);
+	if (n <= 0) {
+		w->truncated = 1;
+		return 1;
+	}
+	w->at += n < ENVIRONMENT_VALUE_MAX ? n : ENVIRONMENT_VALUE_MAX - 1;
+	if (!w->inside && environment__wanted(to)) {
+		/* The next string starts on a word again: the gap keeps its NULs. */
+		__builtin_memset(scratch->bytes + MASK(w->offset + n, SCRATCH_SIZE - 1), 0, 8);
+		w->offset = (w->offset + n + 7) & ~7;
+		if (n == ENVIRONMENT_VALUE_MAX)
+			w->truncated = 1;
+	}
+	w->inside = n == ENVIRONMENT_VALUE_MAX;
+	return 0;
+}
+
+static __always_inline void environment__append(struct builder *b, struct process_exec *e, struct mm_struct *mm)
+{
+	struct environment_walk w = {
+		.at = mm->env_start,
+		.end = mm->env_end,
+		.slot = b->slot,
+		.offset = (b->end + 7) & ~7,
+	};
+
+	w.limit = w.offset + ENVIRONMENT_TOTAL_MAX;
+	e->environment.offset = w.offset;
+	if (environment_names[0].mask[0]) {
+		if (HAVE_HELPER(loop))
+			bpf_loop(ENVIRONMENT_STRINGS, environment__step, &w, 0);
+		else
+			for (int i = 0; i < 64; i++)
+				if (environment__step(i, &w))
+					break;
+	}
+	e->environment.length = w.offset - e->environment.offset;
+	if (w.truncated)
+		e->flags |= EXEC_ENVIRONMENT_TRUNCATED;
+	b->end = w.offset;
+}
+
+static __always_inline struct file *task__file(struct task_struct *task, u32 fd)
+{
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **files = BPF_CORE_READ(table, fd), *file = NULL;
+
+	if (fd < BPF_CORE_READ(table, max_fds))
+		bpf_probe_read_kernel(&file, sizeof(file), &files[fd]);
+	return file;
+}
+
+/* Everything about the image that `task`, the current one, runs. */
+static __always_inline void image__fill(struct builder *b, struct process_exec *e, struct task_struct *task)
+{
+	struct mm_struct *mm = task->mm;
+	struct file *file = BPF_CORE_READ(mm, exe_file);
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct path_text *path = &e->executable;
+	unsigned long arg_start = mm->arg_start;
+	u64 arg_size = mm->arg_end - arg_start;
+
+	e->flags = 0;
+	e->argc = 0;
+	e->script.length = e->script.offset = 0;
+	e->interpreter.length = e->interpreter.offset = 0;
+	e->inode = BPF_CORE_READ(inode, i_ino);
+	e->device = BPF_CORE_READ(inode, i_sb, s_dev);
+	path__append(b, path, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
+	if (file && !BPF_CORE_READ(inode, i_nlink)) {
+		/* A memfd is its own parent; a deleted file still hangs in its directory. */
+		struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+
+		e->flags |= dentry == BPF_CORE_READ(dentry, d_parent) ? EXEC_MEMFD : EXEC_DELETED;
+	}
+	path__append(b, &e->cwd, BPF_CORE_READ(task, fs, pwd.dentry), BPF_CORE_READ(task, fs, pwd.mnt));
+	e->argv_size = arg_size;
+	if (!text__append_user(b, &e->argv, arg_start, arg_size) || arg_size > ARGV_MAX)
+		e->flags |= EXEC_ARGV_TRUNCATED;
+	environment__append(b, e, mm);
+	stdio__fill(b, &e->stdin, task__file(task, 0));
+	stdio__fill(b, &e->stdout, task__file(task, 1));
+	stdio__fill(b, &e->stderr, task__file(task, 2));
+}
+
+static __always_inline void remember(struct task_struct *task, u64 image)
+{
+	struct process_key key = { .start = task->group_leader->start_boottime, .pid = task->tgid };
+
+	bpf_map_update_elem(&known, &key, &image, BPF_ANY);
+}
+
+static __always_inline bool is_known(struct task_struct *task)
+{
+	struct process_key key = { .start = task->group_leader->start_boottime, .pid = task->tgid };
+	u64 *image = bpf_map_lookup_elem(&known, &key);
+
+	return image && *image == task->self_exec_id + 1;
+}
+
+/* Pads the record that was built in scratch and sends it. */
+static __always_inline long builder__emit(struct builder *b, struct header *h, enum event_type type)
+{
+	u32 size = (b->end + 7) & ~7;
+
+	__builtin_memset(b->scratch->bytes + MASK(b->end, SCRATCH_SIZE - 1), 0, 8);
+	header__fill(h, type, size);
+	return emit(b->scratch->bytes, MASK(size, SCRATCH_SIZE - 1), type, false);
+}
+
+/* Tells user space what `task`, the current one, runs. True when it knows by now. */
+static __always_inline bool introduce(struct builder *b, struct task_struct *task)
+{
+	struct process_exec *e = (void *)b->scratch->bytes;
+
+	if (!task->mm || !attempt(EVENT_PROCESS, task->tgid))
+		return false;
+	b->end = sizeof(*e);
+	e->header.time = bpf_ktime_get_boot_ns();
+	e->header.sequence = 0;
+	e->header.tid = task->pid;
+	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
+	who__fill(&e->who, task);
+	image__fill(b, e, task);
+	if (builder__emit(b, &e->header, EVENT_PROCESS))
+		return false;
+	remember(task, e->who.exec_id + 1);
+	return true;
+}
+
+/*
+ * Tracepoint programs run with preemption off, so the first half of the scratch buffers, one a CPU, is theirs. Cgroup
+ * programs can be preempted by each other: they take the second half, one at a time (network-connect.bpf.c).
+ */
+static __always_inline bool scratch__own(struct builder *b)
+{
+	b->slot = bpf_get_smp_processor_id();
+	b->scratch = bpf_map_lookup_elem(&scratches, &b->slot);
+	return b->scratch;
+}
+
+#endif

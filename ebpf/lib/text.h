@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Appends text behind a record that is being built in scratch. `end` is the first free byte. */
+#ifndef AGENTSMITH_TEXT_H
+#define AGENTSMITH_TEXT_H
+
+#include "ring.h"
+
+struct builder {
+	struct scratch *scratch;
+	u32 slot;                   /* of the scratch, for callbacks that must look it up again */
+	u32 end;
+};
+
+#define PATH_TEXT_MAX 4096      /* PATH_MAX */
+
+/* A NUL-terminated kernel string, its NUL left out. */
+static __always_inline void text__append(struct builder *b, struct text *t, const char *from)
+{
+	long n = bpf_probe_read_kernel_str(b->scratch->bytes + MASK(b->end, SCRATCH_SIZE - 1), PATH_TEXT_MAX, from);
+
+	t->offset = b->end;
+	t->length = 0;
+	if (n > 1 && n <= PATH_TEXT_MAX) {
+		t->length = n - 1;
+		b->end += n - 1;
+	}
+}
+
+/* Up to 32 KiB of user memory; false when the pages could not be read. */
+#define ARGV_MAX (1 << 15)
+static __always_inline bool text__append_user(struct builder *b, struct text *t, unsigned long from, u64 size)
+{
+	t->offset = b->end;
+	t->length = 0;
+	if (!size)
+		return true;
+	if (size > ARGV_MAX)
+		size = ARGV_MAX;
+	if (bpf_probe_read_user(b->scratch->bytes + MASK(b->end, SCRATCH_SIZE - 1), MASK(size - 1, ARGV_MAX - 1) + 1,
+				(void *)from))
+		return false;
+	t->length = size;
+	b->end += size;
+	return true;
+}
+
+#endif

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * process.exec: a program was started.
+ *
+ * Hook: tp_btf/sched_process_exec. It runs in the new image, after the point of no return: argv and environment were
+ * copied by the kernel and no other thread is left to change them, so what is read here is what the program gets.
+ * A hook on the system call sees pointers into memory that the caller can still rewrite, misses execveat, int 0x80 and
+ * kernel_execve, and slows every other system call.
+ * Kernels: 5.10 (tp_btf). Escapes: failed execs (there is no new image).
+ */
+#include "../lib/task.h"
+
+/* What TRACE_EVENT(sched_process_exec) hands over: include/trace/events/sched.h */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	u64 now = bpf_ktime_get_boot_ns();
+	struct builder b = {};
+	struct process_exec *e;
+	const char *filename, *interp;
+
+	pt_regs__learn(task);
+	if (!attempt(EVENT_PROCESS_EXEC, task->tgid) || !scratch__own(&b))
+		return 0;
+	e = (void *)b.scratch->bytes;
+	b.end = sizeof(*e);
+	e->header.time = now;
+	e->header.sequence = next_sequence();
+	e->header.tid = task->pid;
+	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
+	who__fill(&e->who, task);
+	image__fill(&b, e, task);
+	e->argc = bprm->argc;
+	filename = BPF_CORE_READ(bprm, filename);
+	interp = BPF_CORE_READ(bprm, interp);
+	if (filename != interp) {
+		text__append(&b, &e->script, filename);
+		text__append(&b, &e->interpreter, interp);
+	}
+	/* When the record is lost `known` keeps the old image, and the next event introduces the new one. */
+	if (!builder__emit(&b, &e->header, EVENT_PROCESS_EXEC))
+		remember(task, e->who.exec_id + 1);
+	return 0;
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * process.exit: a whole process ended, told once, by its last thread.
+ *
+ * Hook: tp_btf/sched_process_exit, which fires for every thread; signal->live is 0 from the moment the last one is on
+ * its way. Two threads that leave together can both see 0: when the group still counts more than one, the first to
+ * enter the process into `exiting` tells. The leader may be gone long before (pthread_exit); its identity, which
+ * group_leader still holds, is the process's.
+ * Kernels: 5.10 (tp_btf). Escapes: nothing known.
+ */
+#include "../lib/task.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);                   /* processes whose last threads are leaving at this moment */
+	__type(key, struct process_key);
+	__type(value, u32);
+} exiting SEC(".maps");
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+	struct signal_struct *signal = task->signal;
+	struct task_struct *leader = task->group_leader;
+	struct process_key key = { .start = leader->start_boottime, .pid = task->tgid };
+	struct builder b = {};
+	struct process_exit *e;
+	u32 one = 1;
+
+	if (signal->live.counter || (task->flags & PF_KTHREAD))
+		return 0;
+	if (signal->nr_threads > 1 && bpf_map_update_elem(&exiting, &key, &one, BPF_NOEXIST))
+		return 0;
+	if (!attempt(EVENT_PROCESS_EXIT, task->tgid) || !scratch__own(&b))
+		return 0;
+	/* From 6.16 on the memory map still stands here; before, only the fork or exec record could tell. */
+	if (task->mm && !is_known(task))
+		introduce(&b, task);
+	e = (void *)b.scratch->bytes;
+	b.end = sizeof(*e);
+	e->header.time = bpf_ktime_get_boot_ns();
+	e->header.sequence = next_sequence();
+	e->header.tid = task->pid;
+	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
+	who__fill(&e->who, task);
+	/* wait(2) tells the group's code when one was set (exit_group, a signal), else the leader's own. */
+	e->status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
+	e->unused = 0;
+	builder__emit(&b, &e->header, EVENT_PROCESS_EXIT);
+	bpf_map_delete_elem(&known, &key);
+	return 0;
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * process.fork: a process was cloned. Not exported: user space copies what it knows of the parent to the child.
+ *
+ * Hook: tp_btf/sched_process_fork. A child that never execs must carry its executable, and at its exit the memory map
+ * is already gone (before 6.16), so the last moment to learn it cheaply is its birth. Threads are passed over.
+ * Kernels: 5.10 (tp_btf).
+ */
+#include "../lib/task.h"
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct builder b = {};
+	struct process_fork *e;
+
+	if (child->pid != child->tgid || (parent->flags & PF_KTHREAD))
+		return 0;
+	if (!scratch__own(&b))
+		return 0;
+	if (!is_known(parent) && !introduce(&b, parent))
+		return 0;
+	if (!attempt(EVENT_PROCESS_FORK, parent->tgid))
+		return 0;
+	e = (void *)b.scratch->bytes;
+	b.end = sizeof(*e);
+	e->header.time = bpf_ktime_get_boot_ns();
+	e->header.sequence = 0;
+	e->header.tid = child->pid;
+	bpf_core_read(e->header.comm, sizeof(e->header.comm), &child->comm);
+	who__fill(&e->who, child);
+	e->parent_exec_id = parent->self_exec_id;
+	if (!builder__emit(&b, &e->header, EVENT_PROCESS_FORK))
+		remember(child, e->who.exec_id + 1);
+	return 0;
+}
