@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdarg>
+#include <cstdlib>
 #include <cstring>
 
 namespace {
@@ -17,9 +18,14 @@ std::string libbpf_log;
 
 int keep_log(enum libbpf_print_level level, const char* format, va_list args) {
   if (level == LIBBPF_DEBUG) return 0;
-  char line[4096];
-  const int n = vsnprintf(line, sizeof line, format, args);
-  if (n > 0) libbpf_log.append(line, std::min<size_t>(n, sizeof line - 1));
+  va_list again;
+  va_copy(again, args);
+  std::string text(std::max(0, vsnprintf(nullptr, 0, format, args)) + 1, 0);
+  vsnprintf(text.data(), text.size(), format, again);
+  va_end(again);
+  text.pop_back();
+  if (getenv("AGENTSMITH_LIBBPF_LOG")) fputs(text.c_str(), stderr);
+  libbpf_log += text;
   if (libbpf_log.size() > kLogMax) libbpf_log.erase(0, libbpf_log.size() - kLogMax);
   return 0;
 }
@@ -61,9 +67,9 @@ void set_environment(bpf_object* object, const std::vector<std::string>& names) 
   if (at) memcpy(at, list, sizeof list);
 }
 
-bpf_object* open_object(const Settings& settings) {
+bpf_object* open_object(const Settings& settings, const std::pair<const void*, size_t>& bytes) {
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "agentsmith");
-  bpf_object* object = bpf_object__open_mem(settings.object, settings.object_size, &options);
+  bpf_object* object = bpf_object__open_mem(bytes.first, bytes.second, &options);
   if (!object) throw LoadError("ENOLAYOUT", "not a BPF object");
   try {
     auto* id = static_cast<uint64_t*>(global(object, "layout_id", sizeof(uint64_t)));
@@ -106,16 +112,12 @@ std::string reason(int error) {
   return strerror(-error);
 }
 
-}  // namespace
-
-bpf_object* load_object(const Settings& settings, std::vector<Hook>& hooks) {
-  libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
-  libbpf_set_print(keep_log);
+bpf_object* try_object(const Settings& settings, const std::pair<const void*, size_t>& bytes, std::vector<Hook>& hooks) {
   std::map<std::string, std::string> missing;
   // One program fewer each round, so it ends.
   for (;;) {
     libbpf_log.clear();
-    bpf_object* object = open_object(settings);
+    bpf_object* object = open_object(settings, bytes);
     bpf_program* program;
     size_t wanted = 0;
     hooks.clear();
@@ -143,5 +145,19 @@ bpf_object* load_object(const Settings& settings, std::vector<Hook>& hooks) {
     missing[failed] = reason(error);
     // Without permission every program fails alike; no need to try them one by one.
     if (error == -EPERM && missing.size() > 1) throw LoadError("EPERM", strerror(EPERM));
+  }
+}
+
+}  // namespace
+
+bpf_object* load_object(const Settings& settings, std::vector<Hook>& hooks) {
+  libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+  libbpf_set_print(keep_log);
+  for (size_t i = 0;; i++) {
+    try {
+      return try_object(settings, settings.objects.at(i), hooks);
+    } catch (const LoadError& e) {
+      if (e.code != "ENOHOOKS" || i + 1 == settings.objects.size()) throw;
+    }
   }
 }

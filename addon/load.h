@@ -12,8 +12,8 @@
 
 /** What the programs are told before they are loaded; ebpf/lib/ring.h names the globals. */
 struct Settings {
-  const void* object = nullptr;
-  size_t object_size = 0;
+  /** Tried in this order: the next one when the kernel takes no program of the one before. */
+  std::vector<std::pair<const void*, size_t>> objects;
   uint64_t layout_id = 0;
   uint64_t sequence_base = 0;
   uint64_t ring_bytes = 8 << 20;
@@ -36,7 +36,7 @@ struct LoadError : std::runtime_error {
 };
 
 /**
- * Opens and loads the object. A program that this kernel does not take is left out and named in `hooks`; only when
+ * Opens and loads an object. A program that this kernel does not take is left out and named in `hooks`; only when
  * none is left, or the object is not ours, does it throw LoadError.
  */
 bpf_object* load_object(const Settings& settings, std::vector<Hook>& hooks);

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The linked BPF object as bytes of the addon. */
-	.section .rodata
+/* The linked BPF objects as bytes of the addon: the usual one, and the one for kernels before 5.13. */
+	.macro object name, file
 	.balign 16
-	.global agentsmith_object_start
-	.hidden agentsmith_object_start
-	.global agentsmith_object_end
-	.hidden agentsmith_object_end
-agentsmith_object_start:
-	.incbin AGENTSMITH_OBJECT
-agentsmith_object_end:
+	.global \name\()_start
+	.hidden \name\()_start
+	.global \name\()_end
+	.hidden \name\()_end
+\name\()_start:
+	.incbin "\file"
+\name\()_end:
+	.endm
+
+	.section .rodata
+	object agentsmith_object, AGENTSMITH_OBJECT
+	object agentsmith_legacy_object, AGENTSMITH_LEGACY_OBJECT
 	.section .note.GNU-stack,"",%progbits

@@ -10,6 +10,7 @@
 #include <cstring>
 
 extern "C" const uint8_t agentsmith_object_start[], agentsmith_object_end[];
+extern "C" const uint8_t agentsmith_legacy_object_start[], agentsmith_legacy_object_end[];
 
 namespace {
 
@@ -41,7 +42,7 @@ Napi::Function Sensor::Define(Napi::Env env) {
     InstanceMethod("drain", &Sensor::Drain), InstanceMethod("counters", &Sensor::Counters),
     InstanceMethod("ringUsed", &Sensor::RingUsed), InstanceMethod("forget", &Sensor::Forget),
     InstanceMethod("exclude", &Sensor::Exclude), InstanceMethod("stats", &Sensor::Stats),
-    InstanceMethod("close", &Sensor::Close),
+    InstanceMethod("detach", &Sensor::Detach), InstanceMethod("close", &Sensor::Close),
   });
 }
 
@@ -49,12 +50,13 @@ Sensor::Sensor(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Sensor>(info) 
   Napi::Env env = info.Env();
   Napi::Object options = info[0].As<Napi::Object>();
   Settings settings;
-  settings.object = agentsmith_object_start;
-  settings.object_size = agentsmith_object_end - agentsmith_object_start;
+  settings.objects = {
+    {agentsmith_object_start, agentsmith_object_end - agentsmith_object_start},
+    {agentsmith_legacy_object_start, agentsmith_legacy_object_end - agentsmith_legacy_object_start},
+  };
   if (options.Get("object").IsTypedArray()) {
     auto object = options.Get("object").As<Napi::Uint8Array>();
-    settings.object = object.Data();
-    settings.object_size = object.ByteLength();
+    settings.objects = {{object.Data(), object.ByteLength()}};
   }
   settings.layout_id = to_u64(options.Get("layoutId"));
   settings.sequence_base = to_u64(options.Get("sequenceBase"));
@@ -260,6 +262,13 @@ Napi::Value Sensor::Stats(const Napi::CallbackInfo& info) {
     out.Set(bpf_program__name(program), entry);
   }
   return out;
+}
+
+/** No program runs any more; what lies in the ring can still be drained. */
+Napi::Value Sensor::Detach(const Napi::CallbackInfo& info) {
+  for (bpf_link* link : links_) bpf_link__destroy(link);
+  links_.clear();
+  return info.Env().Undefined();
 }
 
 void Sensor::Release() {

@@ -25,6 +25,7 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   Napi::Value Forget(const Napi::CallbackInfo& info);
   Napi::Value Exclude(const Napi::CallbackInfo& info);
   Napi::Value Stats(const Napi::CallbackInfo& info);
+  Napi::Value Detach(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 
   void MapRing(uint64_t ring_bytes);

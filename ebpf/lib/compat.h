@@ -11,7 +11,15 @@ struct pt_regs___x86 { unsigned long bx, di, orig_ax; };
 struct pt_regs___arm64 { u64 regs[31]; int syscallno; };
 #pragma clang attribute pop
 
+/*
+ * AGENTSMITH_LEGACY is a second object for 5.10 and 5.11, which refuse any program with an atomic that returns a value
+ * (5.12) or a callback (5.13), even in code that is never reached.
+ */
+#ifdef AGENTSMITH_LEGACY
+#define HAVE_HELPER(name) 0
+#else
 #define HAVE_HELPER(name) bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_##name)
+#endif
 
 /*
  * Where the saved user registers lie behind task->stack depends on THREAD_SIZE (KASAN) and on FRED's padding

@@ -61,10 +61,12 @@ static long walk__step(u32 i, struct walk *w)
 
 static __always_inline void walk__run(struct walk *w)
 {
+#ifndef AGENTSMITH_LEGACY
 	if (HAVE_HELPER(loop)) {
 		bpf_loop(WALK_STEPS, walk__step, w, 0);
 		return;
 	}
+#endif
 	for (int i = 0; i < WALK_STEPS_UNROLLED; i++)
 		if (walk__step(i, w))
 			return;

@@ -53,9 +53,10 @@ static __always_inline void who__fill(struct who *who, struct task_struct *task)
 	struct signal_struct *signal = task->signal;
 	const struct cred *cred = task->cred;
 	struct nsproxy *ns = task->nsproxy;
-	struct pid *pid = signal->pids[PIDTYPE_TGID];
+	/* Read, not followed: 6.1 refuses arithmetic with a variable on a typed pointer ("unbounded min value"). */
+	struct pid *pid = BPF_CORE_READ(signal, pids[PIDTYPE_TGID]);
 	struct tty_struct *tty = signal->tty;
-	u32 level = pid->level;
+	u32 level = BPF_CORE_READ(pid, level);
 	struct upid upid = {};
 
 	who->start = leader->start_boottime;
@@ -147,7 +148,7 @@ static __always_inline bool environment__wanted(const u8 *string)
 	return false;
 }
 
-static long environment__step(u32 i, struct environment_walk *w)
+__attribute__((unused)) static long environment__step(u32 i, struct environment_walk *w)
 {
 	struct scratch *scratch;
 	u32 slot = w->slot;
@@ -181,6 +182,18 @@ static long environment__step(u32 i, struct environment_walk *w)
 	return 0;
 }
 
+static __always_inline void environment__walk(struct environment_walk *w)
+{
+#ifdef AGENTSMITH_LEGACY /* unrolled, this walk alone passes the verifier's million instructions */
+	w->truncated = 1;
+#else
+	if (HAVE_HELPER(loop))
+		bpf_loop(ENVIRONMENT_STRINGS, environment__step, w, 0);
+	else
+		w->truncated = 1;
+#endif
+}
+
 static __always_inline void environment__append(struct builder *b, struct process_exec *e, struct mm_struct *mm)
 {
 	struct environment_walk w = {
@@ -192,14 +205,8 @@ static __always_inline void environment__append(struct builder *b, struct proces
 
 	w.limit = w.offset + ENVIRONMENT_TOTAL_MAX;
 	e->environment.offset = w.offset;
-	if (environment_names[0].mask[0]) {
-		if (HAVE_HELPER(loop))
-			bpf_loop(ENVIRONMENT_STRINGS, environment__step, &w, 0);
-		else
-			for (int i = 0; i < 64; i++)
-				if (environment__step(i, &w))
-					break;
-	}
+	if (environment_names[0].mask[0])
+		environment__walk(&w);
 	e->environment.length = w.offset - e->environment.offset;
 	if (w.truncated)
 		e->flags |= EXEC_ENVIRONMENT_TRUNCATED;

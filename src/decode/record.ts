@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+import { EventType, networkConnect, processExec, processExit, processFork } from './layout.gen.ts';
+
+/** A member of a record, as ebpf/gen-layout.ts describes it; `type` is the typedef in ebpf/events.h. */
+export interface Field<T extends string = string> {
+  readonly offset: number;
+  readonly type: T;
+}
+
+type Struct = { readonly SIZE: number };
+
+/** The struct behind each event type. */
+const STRUCTS: ReadonlyMap<number, Struct> = new Map<number, Struct>([
+  [EventType.PROCESS, processExec],
+  [EventType.PROCESS_EXEC, processExec],
+  [EventType.PROCESS_FORK, processFork],
+  [EventType.PROCESS_EXIT, processExit],
+  [EventType.NETWORK_CONNECT, networkConnect],
+]);
+
+/** The {offset, length} pairs of a struct, nested ones too. */
+function textFields(struct: object): Field[] {
+  return Object.values(struct).flatMap((member: Field | number | object): Field[] => {
+    if (typeof member !== 'object') return [];
+    if (!('offset' in member)) return textFields(member);
+    return member.type === 'text' || member.type === 'path_text' ? [member] : [];
+  });
+}
+
+const SIZES: number[] = [];
+const TEXTS: (readonly Field[])[] = [];
+for (const [type, struct] of STRUCTS) {
+  SIZES[type] = struct.SIZE;
+  TEXTS[type] = textFields(struct);
+}
+
+const { header, who } = processExec;
+
+/**
+ * One record of a batch, read in place. It is a cursor: the batch moves it on, so whoever wants to keep something
+ * copies it. Records are 8-aligned (ebpf/events.h), which lets members be read through typed arrays.
+ */
+export class RawEvent {
+  readonly bytes: Buffer;
+  /** Where the record starts within `bytes`. */
+  at = 0;
+  readonly #u16: Uint16Array;
+  readonly #u32: Uint32Array;
+  readonly #i32: Int32Array;
+
+  constructor(buffer: ArrayBuffer) {
+    this.bytes = Buffer.from(buffer);
+    this.#u16 = new Uint16Array(buffer);
+    this.#u32 = new Uint32Array(buffer);
+    this.#i32 = new Int32Array(buffer);
+  }
+
+  get type(): number {
+    return this.u16(header.type);
+  }
+
+  get size(): number {
+    return this.u32(header.size);
+  }
+
+  u16(field: Field): number {
+    return this.#u16[(this.at + field.offset) >>> 1]!;
+  }
+
+  u32(field: Field): number {
+    return this.#u32[(this.at + field.offset) >>> 2]!;
+  }
+
+  i32(field: Field): number {
+    return this.#i32[(this.at + field.offset) >>> 2]!;
+  }
+
+  /** Low half of a 64-bit member. */
+  low(field: Field): number {
+    return this.#u32[(this.at + field.offset) >>> 2]!;
+  }
+
+  /** High half of a 64-bit member. */
+  high(field: Field): number {
+    return this.#u32[((this.at + field.offset) >>> 2) + 1]!;
+  }
+
+  /** A 64-bit member that stays below 2^53: durations, counters. */
+  number64(field: Field): number {
+    return this.high(field) * 0x100000000 + this.low(field);
+  }
+
+  u64(field: Field): bigint {
+    return (BigInt(this.high(field)) << 32n) | BigInt(this.low(field));
+  }
+
+  /** Start, within `bytes`, of the text that a `text` or `path_text` member names. */
+  textStart(field: Field): number {
+    return this.at + this.#u16[(this.at + field.offset) >>> 1]!;
+  }
+
+  textLength(field: Field): number {
+    return this.#u16[((this.at + field.offset) >>> 1) + 1]!;
+  }
+
+  /** Whether `struct who` holds the same words as `words`. */
+  sameWho(words: Uint32Array): boolean {
+    const start = (this.at + who.start.offset) >>> 2;
+    for (let i = 0; i < words.length; i++) if (this.#u32[start + i] !== words[i]) return false;
+    return true;
+  }
+
+  copyWho(words: Uint32Array): void {
+    const start = (this.at + who.start.offset) >>> 2;
+    for (let i = 0; i < words.length; i++) words[i] = this.#u32[start + i]!;
+  }
+}
+
+/** Words of `struct who`. */
+export const WHO_WORDS: number = who.SIZE / 4;
+
+/**
+ * The records of one drain of the ring, in order. Iterating moves one cursor and allocates nothing. Bytes that are no
+ * record are counted and skipped: what follows a wrong size cannot be found again, so the rest of the batch is too.
+ */
+export class RecordBatch implements Iterator<RawEvent>, Iterable<RawEvent> {
+  readonly event: RawEvent;
+  readonly #buffer: ArrayBuffer;
+  #length = 0;
+  #next = 0;
+  /** Records that could not be read, since the start. */
+  malformed = 0;
+  /** When user space read the batch, ns since the epoch. */
+  observed = 0n;
+  done = false;
+
+  constructor(buffer: ArrayBuffer) {
+    this.#buffer = buffer;
+    this.event = new RawEvent(buffer);
+  }
+
+  /** The raw bytes, for recordings. */
+  get bytes(): Uint8Array {
+    return new Uint8Array(this.#buffer, 0, this.#length);
+  }
+
+  get value(): RawEvent {
+    return this.event;
+  }
+
+  /** Sets the iteration to the first `length` bytes of the buffer. */
+  load(length: number, observed: bigint): this {
+    this.#length = length;
+    this.observed = observed;
+    return this;
+  }
+
+  [Symbol.iterator](): this {
+    this.#next = 0;
+    this.done = false;
+    return this;
+  }
+
+  next(): this & IteratorResult<RawEvent> {
+    const event = this.event;
+    while (this.#next + header.SIZE <= this.#length) {
+      event.at = this.#next;
+      const { size, type } = event;
+      if (size < header.SIZE || size % 8 !== 0 || this.#next + size > this.#length) {
+        this.malformed++;
+        this.#next = this.#length;
+        break;
+      }
+      this.#next += size;
+      if (isWhole(event, type, size)) return this as this & IteratorResult<RawEvent>;
+      this.malformed++;
+    }
+    this.done = true;
+    return this as this & IteratorResult<RawEvent>;
+  }
+}
+
+/** Whether the record has its struct and every text lies within it. */
+function isWhole(event: RawEvent, type: number, size: number): boolean {
+  const struct = SIZES[type];
+  if (struct === undefined || size < struct) return false;
+  for (const field of TEXTS[type]!) {
+    if (event.textStart(field) - event.at + event.textLength(field) > size) return false;
+  }
+  return true;
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/*
+ * Kernel bytes to text. Names, paths and arguments are any bytes; OTLP strings are UTF-8. Bytes that are not become
+ * \xNN, and in such a string a backslash is doubled, so that nothing an attacker writes can look like an escape.
+ */
+
+const HEX = '0123456789abcdef';
+
+/** Length of the UTF-8 sequence at `at` (Unicode 15, table 3-7), or 0 when there is none before `end`. */
+function sequenceLength(bytes: Uint8Array, at: number, end: number): number {
+  const first = bytes[at]!;
+  if (first < 0x80) return 1;
+  const length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || at + length > end) return 0;
+  const second = bytes[at + 1]!;
+  const low = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+  const high = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+  if (second < low || second > high) return 0;
+  for (let i = 2; i < length; i++) if ((bytes[at + i]! & 0xc0) !== 0x80) return 0;
+  return length;
+}
+
+/** Whether all bytes are ASCII: the common case, which needs no decoding. */
+export function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i]! > 0x7f) return false;
+  return true;
+}
+
+/** Whether {@link decodeText} must escape: some byte belongs to no UTF-8 sequence. */
+export function needsEscape(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; ) {
+    const length = sequenceLength(bytes, at, end);
+    if (length === 0) return true;
+    at += length;
+  }
+  return false;
+}
+
+/** The bytes as a string; see the top of this file for what is escaped. */
+export function decodeText(bytes: Buffer, start: number, end: number): string {
+  if (isAscii(bytes, start, end)) return bytes.toString('latin1', start, end);
+  if (!needsEscape(bytes, start, end)) return bytes.toString('utf8', start, end);
+  let text = '';
+  for (let at = start; at < end; ) {
+    const length = sequenceLength(bytes, at, end);
+    const byte = bytes[at]!;
+    if (length === 0) text += `\\x${HEX[byte >> 4]}${HEX[byte & 15]}`;
+    else if (byte === 0x5c) text += '\\\\';
+    else text += bytes.toString('utf8', at, at + length);
+    at += length || 1;
+  }
+  return text;
+}
+
+/** Longest path that is turned round: PATH_MAX, and one component that the walk's limit lets pass. */
+const PATH_BYTES = 4096 + 256 + 8;
+/** Where {@link PathText.turn} leaves its result. */
+const turned = Buffer.alloc(PATH_BYTES);
+
+/**
+ * Turns a `struct path_text` round (leaf first, NUL after each component; an empty one at the end marks the root) into
+ * `turned`. Returns the length; a path without leading slash is an object without a place, or the end of a path that
+ * is longer than 4096 bytes.
+ */
+function turnPath(bytes: Uint8Array, start: number, length: number): number {
+  let end = start + Math.min(length, PATH_BYTES - 1);
+  if (end === start) return 0;
+  let at = 0;
+  let rooted = bytes[end - 1] === 0 && (end - 1 === start || bytes[end - 2] === 0);
+  if (rooted) end--;
+  if (rooted && end === start) {
+    turned[0] = 0x2f;
+    return 1;
+  }
+  while (end > start) {
+    const stop = bytes[end - 1] === 0 ? end - 1 : end;
+    let from = stop;
+    while (from > start && bytes[from - 1] !== 0) from--;
+    if (rooted) turned[at++] = 0x2f;
+    for (let i = from; i < stop; i++) turned[at++] = bytes[i]!;
+    rooted = true;
+    end = from;
+  }
+  return at;
+}
+
+/** A path turned round: `bytes` is shared and holds until the next turn. */
+export const PathText: { readonly bytes: Buffer; turn(bytes: Uint8Array, start: number, length: number): number } = {
+  bytes: turned,
+  turn: turnPath,
+};

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+import { EventType, ExecFlag, processExec, processFork } from '../decode/layout.gen.ts';
+import type { RawEvent } from '../decode/record.ts';
+import { decodeText, needsEscape, PathText } from '../decode/text.ts';
+import { type Image, nameOf, Process } from './process.ts';
+
+const { who } = processExec;
+
+/**
+ * As many processes as a busy host has alive, twice over: about 1.5 KiB each, 48 MiB at the worst. The kernel's map of
+ * known processes (ebpf/lib/task.h) holds twice as many.
+ */
+const PROCESSES_MAX = 32_768;
+/** Exited processes are kept for results that arrive in softirq after the exit record. */
+const EXITED_KEPT = 1024;
+const ANCESTORS_MAX = 16;
+
+/** An ancestor that lives since before the agent: read from /proc once, at start. */
+export interface Seed {
+  readonly name: string;
+  readonly parent: number;
+}
+
+export interface ProcessesOptions {
+  /** Called when an entry is dropped for want of room, so that the kernel introduces the process again. */
+  forget?(pid: number, startLow: number, startHigh: number): void;
+  seeds?: ReadonlyMap<number, Seed>;
+  /** Only this process and its descendants are selected (`--tree`). */
+  tree?: number;
+}
+
+/**
+ * What user space knows of processes. The kernel introduces each before its first event (ebpf/lib/task.h), so every
+ * event finds its process; /proc is read only for the names of ancestors at start.
+ */
+export class Processes {
+  /** By pid; a reused pid replaces its former owner, which stays reachable while it is kept. */
+  readonly #byPid = new Map<number, Process>();
+  readonly #exited: (Process | undefined)[] = [];
+  #nextExited = 0;
+  readonly #options: ProcessesOptions;
+  /** Entries dropped for want of room. */
+  evictions = 0;
+
+  constructor(options: ProcessesOptions = {}) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#byPid.size;
+  }
+
+  /** The process of an event, brought up to date by it. The entry holds until the next call. */
+  of(event: RawEvent): Process {
+    let process = this.#byPid.get(event.u32(who.pid));
+    if (process === undefined || process.startLow !== event.low(who.start) || process.startHigh !== event.high(who.start)) {
+      process = this.#enter(event);
+    } else if (!event.sameWho(process.who)) {
+      event.copyWho(process.who);
+      process.changed();
+    }
+    const type = event.type;
+    if (type === EventType.PROCESS || type === EventType.PROCESS_EXEC) learnImage(process, event);
+    else if (type === EventType.PROCESS_EXIT && !process.exited) this.#keepExited(process);
+    return process;
+  }
+
+  #enter(event: RawEvent): Process {
+    const process = new Process();
+    event.copyWho(process.who);
+    const pid = process.pid;
+    const parentPid = process.u32(who.parentPid);
+    const parent = this.#byPid.get(parentPid);
+    if (event.type === EventType.PROCESS_FORK && parent) {
+      const low = event.low(processFork.parentExecId);
+      process.image = parent.image?.execIdLow === low ? parent.image : parent.previous;
+    }
+    process.ancestry = this.#ancestry(parentPid, parent);
+    process.selected = this.#isSelected(pid, parentPid, parent);
+    // Deleting first puts a reused pid at the end of the map's order, by which entries are dropped.
+    this.#byPid.delete(pid);
+    this.#byPid.set(pid, process);
+    if (this.#byPid.size > PROCESSES_MAX) this.#evict();
+    return process;
+  }
+
+  #ancestry(pid: number, parent: Process | undefined): readonly string[] {
+    if (parent) {
+      const name = parent.image ? nameOf(parent.image.path) : this.#options.seeds?.get(pid)?.name;
+      return [name ? `${pid}:${name}` : `${pid}`, ...parent.ancestry.slice(0, ANCESTORS_MAX - 1)];
+    }
+    const labels: string[] = [];
+    for (let at = pid; at > 0 && labels.length < ANCESTORS_MAX; ) {
+      const seed = this.#options.seeds?.get(at);
+      if (!seed) break;
+      labels.push(`${at}:${seed.name}`);
+      at = seed.parent;
+    }
+    return labels;
+  }
+
+  #isSelected(pid: number, parentPid: number, parent: Process | undefined): boolean {
+    const { tree, seeds } = this.#options;
+    if (tree === undefined || pid === tree) return true;
+    if (parent) return parent.selected;
+    for (let at = parentPid, steps = 0; at > 0 && steps < 4096; steps++) {
+      if (at === tree) return true;
+      at = seeds?.get(at)?.parent ?? 0;
+    }
+    return false;
+  }
+
+  #keepExited(process: Process): void {
+    process.exited = true;
+    const gone = this.#exited[this.#nextExited];
+    this.#exited[this.#nextExited] = process;
+    this.#nextExited = (this.#nextExited + 1) % EXITED_KEPT;
+    if (gone && this.#byPid.get(gone.pid) === gone) this.#byPid.delete(gone.pid);
+  }
+
+  #evict(): void {
+    const oldest = this.#byPid.values().next().value;
+    if (!oldest) return;
+    this.#byPid.delete(oldest.pid);
+    this.evictions++;
+    this.#options.forget?.(oldest.pid, oldest.startLow, oldest.startHigh);
+  }
+}
+
+
+
+/** Takes the image from an introduction or exec record. */
+function learnImage(process: Process, event: RawEvent): void {
+  const execIdLow = event.low(who.execId);
+  const execIdHigh = event.high(who.execId);
+  const field = processExec.executable;
+  const length = PathText.turn(event.bytes, event.textStart(field), event.textLength(field));
+  const flags = event.u32(processExec.flags);
+  const image: Image | undefined =
+    length === 0
+      ? undefined
+      : {
+          execIdLow,
+          execIdHigh,
+          path: decodeText(PathText.bytes, 0, length),
+          escaped: needsEscape(PathText.bytes, 0, length),
+          memfd: (flags & ExecFlag.MEMFD) !== 0,
+          deleted: (flags & ExecFlag.DELETED) !== 0,
+        };
+  if (process.image && process.image.execIdLow !== execIdLow) process.previous = process.image;
+  process.image = image;
+  process.changed();
+}

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+import { ipv4Length, writeIpv4, writeIpv6 } from '../decode/address.ts';
+import { ERRNO_NAMES } from '../decode/names.ts';
+import type { Field, RawEvent } from '../decode/record.ts';
+import { decodeText, isAscii, needsEscape, PathText } from '../decode/text.ts';
+import type { Process } from '../enrich/process.ts';
+import { type AttributeValue, key, Writer } from '../otlp-writer.ts';
+
+/** The tag of LogRecord.attributes (field 6). */
+export const ATTRIBUTE = 0x32;
+
+/** Names of attributes that were changed on the way into a record: `agentsmith.escaped`, `agentsmith.redacted`. */
+export interface Notes {
+  /** The attribute that is being read. */
+  name: string;
+  readonly escaped: string[];
+  readonly redacted: string[];
+}
+
+/**
+ * How one attribute comes out of a record: as data, executed two ways. `read` gives the value for people and user
+ * processors, `writer` puts the same value straight from the ring's bytes into OTLP bytes. A test holds that both are
+ * the same for every event.
+ */
+export interface Column {
+  /** For the docs: the OTLP type of the attribute. */
+  readonly type: 'string' | 'int' | 'double' | 'bool' | 'string[]';
+  /** undefined = the attribute is absent. */
+  read(event: RawEvent, process: Process, notes: Notes): AttributeValue | undefined;
+  /** `name` is encoded here, once. */
+  writer(name: string): (event: RawEvent, process: Process, out: Writer, notes: Notes) => void;
+  /**
+   * The value as a summary shows it, as UTF-8; false when the attribute is absent. By default what `read` gives.
+   */
+  text?(event: RawEvent, process: Process, out: Writer): boolean;
+}
+
+/** An integer member; `sequence` and `counter` typedefs are 64 bits and stay below 2^53. */
+export function int(field: Field): Column {
+  const wide = field.type === 'counter' || field.type === 'u64';
+  const signed = field.type === 'err_no';
+  const half = field.type === 'port' || field.type === 'u16';
+  const of = (event: RawEvent) =>
+    wide ? event.number64(field) : signed ? event.i32(field) : half ? event.u16(field) : event.u32(field);
+  return {
+    type: 'int',
+    read: of,
+    writer: (name) => {
+      const k = key(name);
+      return (event, _process, out) => out.intAttribute(ATTRIBUTE, k, of(event));
+    },
+    text: (event, _process, out) => {
+      const value = of(event);
+      if (value < 0) out.byte(0x2d);
+      out.digits(Math.abs(value));
+      return true;
+    },
+  };
+}
+
+/** A 64-bit identifier as decimal string: an int attribute would lose bits in JSON and in JS. */
+export function decimal(field: Field): Column {
+  return {
+    type: 'string',
+    read: (event) => `${event.u64(field)}`,
+    writer: (name) => {
+      const k = key(name);
+      return (event, _process, out) => {
+        const value = event.number64(field);
+        if (value > Number.MAX_SAFE_INTEGER) {
+          out.attribute(ATTRIBUTE, k, `${event.u64(field)}`);
+          return;
+        }
+        let length = 1;
+        for (let limit = 10; value >= limit && length < 16; limit *= 10) length++;
+        out.stringAttribute(ATTRIBUTE, k, length);
+        out.digits(value);
+      };
+    },
+  };
+}
+
+/** A duration in nanoseconds as seconds. Always a double, also when it is a whole number. */
+export function seconds(field: Field): Column {
+  return {
+    type: 'double',
+    read: (event) => event.number64(field) / 1e9,
+    writer: (name) => {
+      const k = key(name);
+      return (event, _process, out) => out.doubleAttribute(ATTRIBUTE, k, event.number64(field) / 1e9);
+    },
+  };
+}
+
+/** One of a few values: each whole attribute is encoded once. A number that is not listed makes it absent. */
+export function oneOf(field: Field, names: Readonly<Record<number, string>>): Column {
+  const of = field.type === 'u16' || field.type === 'port' ? (e: RawEvent) => e.u16(field) : (e: RawEvent) => e.u32(field);
+  return enumerated((event) => of(event), new Map(Object.entries(names).map(([n, name]) => [Number(n), name])));
+}
+
+/** The name of a negative errno in an `err_no` member; absent for 0, `_OTHER` for a number without a name. */
+export function errno(field: Field): Column {
+  const other = 0x10000;
+  const names = new Map([...ERRNO_NAMES, [other, '_OTHER'] as const]);
+  return enumerated((event) => {
+    const code = -event.i32(field);
+    return code === 0 || names.has(code) ? code : other;
+  }, names);
+}
+
+/** The same value in every record. */
+export function constant(value: string | true): Column {
+  const attribute = (name: string) => encoded(name, value);
+  return {
+    type: value === true ? 'bool' : 'string',
+    read: () => value,
+    writer: (name) => {
+      const bytes = attribute(name);
+      return (_event, _process, out) => out.copy(bytes, 0, bytes.length);
+    },
+  };
+}
+
+function encoded(name: string, value: AttributeValue): Buffer {
+  const out = new Writer(Buffer.alloc(512));
+  out.attribute(ATTRIBUTE, key(name), value);
+  return out.bytes.subarray(0, out.at);
+}
+
+/** An attribute whose few values are known beforehand, chosen by a number from the record. */
+export function enumerated(select: (event: RawEvent) => number, names: ReadonlyMap<number, string>): Column {
+  return {
+    type: 'string',
+    read: (event) => names.get(select(event)),
+    writer: (name) => {
+      const attributes = new Map([...names].map(([number, value]) => [number, encoded(name, value)]));
+      return (event, _process, out) => {
+        const bytes = attributes.get(select(event));
+        if (bytes) out.copy(bytes, 0, bytes.length);
+      };
+    },
+    text: (event, _process, out) => {
+      const name = names.get(select(event));
+      if (name !== undefined) out.text(name);
+      return name !== undefined;
+    },
+  };
+}
+
+/** A condition on the record, for {@link when}. */
+export type Condition = (event: RawEvent) => boolean;
+
+/** Whether a bit of a flags member is set. */
+export function flag(field: Field, bit: number): Condition {
+  return (event) => (event.u32(field) & bit) !== 0;
+}
+
+/** The column where the condition holds; absent elsewhere. */
+export function when(condition: Condition, column: Column): Column {
+  return {
+    type: column.type,
+    read: (event, process, notes) => (condition(event) ? column.read(event, process, notes) : undefined),
+    writer: (name) => {
+      const write = column.writer(name);
+      return (event, process, out, notes) => {
+        if (condition(event)) write(event, process, out, notes);
+      };
+    },
+    text: (event, process, out) => condition(event) && writeSummary(column, event, process, out),
+  };
+}
+
+/** The first column where the condition holds, else the second. */
+export function either(condition: Condition, first: Column, second: Column): Column {
+  const [yes, no] = [when(condition, first), when((event) => !condition(event), second)];
+  return {
+    type: first.type,
+    read: (event, process, notes) => (condition(event) ? yes : no).read(event, process, notes),
+    writer: (name) => {
+      const [writeYes, writeNo] = [yes.writer(name), no.writer(name)];
+      return (event, process, out, notes) => (condition(event) ? writeYes : writeNo)(event, process, out, notes);
+    },
+    text: (event, process, out) => writeSummary(condition(event) ? first : second, event, process, out),
+  };
+}
+
+const NO_NOTES: Notes = { name: '', escaped: [], redacted: [] };
+
+/** Writes what a summary shows of a column; false when the attribute is absent. */
+export function writeSummary(column: Column, event: RawEvent, process: Process, out: Writer): boolean {
+  if (column.text) return column.text(event, process, out);
+  const value = column.read(event, process, NO_NOTES);
+  if (value === undefined) return false;
+  out.text(Array.isArray(value) ? value.join(' ') : `${value}`);
+  return true;
+}
+
+/** Bytes [start, end) of `bytes` as a string attribute, escaped where they are no UTF-8. */
+function writeText(out: Writer, k: ReturnType<typeof key>, bytes: Buffer, start: number, end: number, notes: Notes): void {
+  if (isAscii(bytes, start, end)) {
+    out.stringAttribute(ATTRIBUTE, k, end - start);
+    out.copy(bytes, start, end);
+    return;
+  }
+  if (needsEscape(bytes, start, end)) notes.escaped.push(k.name);
+  out.attribute(ATTRIBUTE, k, decodeText(bytes, start, end));
+}
+
+function readText(bytes: Buffer, start: number, end: number, notes: Notes): string {
+  if (needsEscape(bytes, start, end)) notes.escaped.push(notes.name);
+  return decodeText(bytes, start, end);
+}
+
+/** A fixed array of characters, up to its NUL. */
+export function chars(field: Field & { readonly length: number }): Column {
+  const end = (event: RawEvent) => {
+    const start = event.at + field.offset;
+    let at = start;
+    while (at < start + field.length && event.bytes[at] !== 0) at++;
+    return at;
+  };
+  return {
+    type: 'string',
+    read: (event, _process, notes) => readText(event.bytes, event.at + field.offset, end(event), notes),
+    writer: (name) => {
+      const k = key(name);
+      return (event, _process, out, notes) =>
+        writeText(out, k, event.bytes, event.at + field.offset, end(event), notes);
+    },
+  };
+}
+
+/** A `struct path_text`. */
+export function path(field: Field): Column {
+  const turn = (event: RawEvent) => PathText.turn(event.bytes, event.textStart(field), event.textLength(field));
+  return {
+    type: 'string',
+    read: (event, _process, notes) => {
+      const length = turn(event);
+      return length === 0 ? undefined : readText(PathText.bytes, 0, length, notes);
+    },
+    writer: (name) => {
+      const k = key(name);
+      return (event, _process, out, notes) => {
+        const length = turn(event);
+        if (length > 0) writeText(out, k, PathText.bytes, 0, length, notes);
+      };
+    },
+  };
+}
+
+/** An IPv4 or IPv6 address, by the family member (AF_INET = 2). */
+export function address(family: Field, field: Field): Column {
+  const scratch = new Writer(Buffer.alloc(64));
+  const write = (event: RawEvent, out: Writer) =>
+    event.u16(family) === 2
+      ? writeIpv4(event.bytes, event.at + field.offset, out)
+      : writeIpv6(event.bytes, event.at + field.offset, out);
+  const read = (event: RawEvent) => {
+    scratch.at = 0;
+    write(event, scratch);
+    return scratch.bytes.toString('latin1', 0, scratch.at);
+  };
+  return {
+    type: 'string',
+    read,
+    writer: (name) => {
+      const k = key(name);
+      return (event, _process, out) => {
+        if (event.u16(family) === 2) {
+          out.stringAttribute(ATTRIBUTE, k, ipv4Length(event.bytes, event.at + field.offset));
+          writeIpv4(event.bytes, event.at + field.offset, out);
+          return;
+        }
+        scratch.at = 0;
+        write(event, scratch);
+        out.stringAttribute(ATTRIBUTE, k, scratch.at);
+        out.copy(scratch.bytes, 0, scratch.at);
+      };
+    },
+    // RFC 3986: an IPv6 address before a port stands in brackets.
+    text: (event, _process, out) => {
+      const v6 = event.u16(family) !== 2;
+      if (v6) out.byte(0x5b);
+      write(event, out);
+      if (v6) out.byte(0x5d);
+      return true;
+    },
+  };
+}
+
+/**
+ * A column from a function, for what is rare or costly anyway (exec, exit): `read` may note what it escaped or
+ * redacted, and `writer` encodes what it gives. `double` keeps whole numbers doubles.
+ */
+export function computed(
+  type: Column['type'],
+  read: (event: RawEvent, process: Process, notes: Notes) => AttributeValue | undefined,
+  text?: Column['text'],
+): Column {
+  return {
+    type,
+    read,
+    writer: (name) => {
+      const k = key(name);
+      return (event, process, out, notes) => {
+        notes.name = name;
+        const value = read(event, process, notes);
+        if (value === undefined) return;
+        if (type === 'double') out.doubleAttribute(ATTRIBUTE, k, value as number);
+        else out.attribute(ATTRIBUTE, k, value);
+      };
+    },
+    ...(text && { text }),
+  };
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+import { processExec } from '../decode/layout.gen.ts';
+import type { RawEvent } from '../decode/record.ts';
+import { Detail, escapedInBlock, type HostContext, type Process, readBlock } from '../enrich/process.ts';
+import { type AttributeValue, key, Writer } from '../otlp-writer.ts';
+import * as at from '../semconv.ts';
+import { ATTRIBUTE, type Column, chars, int, type Notes, writeSummary } from './column.ts';
+
+/** SeverityNumber of the OpenTelemetry logs data model. */
+export const Severity = { DEBUG: 5, INFO: 9, WARN: 13 } as const;
+
+/** Attributes whose names are not known beforehand (`process.environment_variable.<NAME>`). */
+export interface Spread {
+  readonly names: string;
+  read(event: RawEvent, notes: Notes): readonly (readonly [string, AttributeValue])[];
+}
+
+/** An event as its file in src/events/ states it: the single source of records, docs and schema. */
+export interface EventDefinition {
+  /** Name of the LogRecord, and the `event_type` of ebpf/events.h it is made from. */
+  readonly name: string;
+  readonly type: number;
+  /** The original's number for it; absent where it had none. */
+  readonly dataType?: number;
+  readonly severity: number;
+  /** One sentence for the docs: what happened. */
+  readonly about: string;
+  /** Exec and exit carry the whole process block in every level of detail. */
+  readonly fullBlock?: boolean;
+  /** lean applies to it. */
+  readonly highVolume?: boolean;
+  readonly attributes: Readonly<Record<string, Column>>;
+  readonly spread?: Spread;
+  /** Literals, attribute names, and [literal, name] pairs that vanish together when the attribute is absent. */
+  readonly summary: readonly (string | readonly [string, string])[];
+  /** The programs that must be attached, by their names in ebpf/programs. */
+  readonly programs: readonly string[];
+}
+
+/** How records are made: chosen once, at start. */
+export interface RecordOptions {
+  readonly detail: 'lean' | 'standard' | 'all';
+  readonly body: boolean;
+  readonly host: HostContext;
+  /** The attach point that sees each program's events, for `agentsmith.event.hook`. */
+  hookOf(program: string): string | undefined;
+}
+
+/** A record for people, user processors and tests. */
+export interface ReadableEvent {
+  readonly eventName: string;
+  readonly severityNumber: number;
+  /** ns since the epoch */
+  readonly time: bigint;
+  readonly observed: bigint;
+  readonly body: string | undefined;
+  readonly attributes: Record<string, AttributeValue>;
+}
+
+/** An event that can be executed both ways. */
+export interface RunnableEvent extends EventDefinition {
+  read(event: RawEvent, process: Process, observed: bigint): ReadableEvent;
+  /** Appends one LogRecord, without tag and length. `observed` is fixed64, as {@link observedBytes} gives it. */
+  write(event: RawEvent, process: Process, observed: Uint32Array, out: Writer): void;
+}
+
+const { header } = processExec;
+const threadId = int(header.tid);
+const threadName = chars(header.comm);
+const cpu = int({ offset: header.cpu.offset, type: 'u16' });
+const sequence = int(header.sequence);
+
+/** The columns of every event that stand behind the process block. */
+function common(event: EventDefinition, options: RecordOptions, detail: Detail): [string, Column][] {
+  const standard: [string, Column][] =
+    detail === Detail.LEAN
+      ? []
+      : [
+          [at.ATTR_THREAD_ID, { ...threadId, ...onlyThread() }],
+          [at.ATTR_THREAD_NAME, threadName],
+        ];
+  const dataType: [string, Column][] = event.dataType === undefined ? [] : [[at.DATA_TYPE, number(event.dataType)]];
+  const hook = options.detail === 'all' ? options.hookOf(event.programs[0] ?? '') : undefined;
+  const hooks: [string, Column][] = hook ? [[at.EVENT_HOOK, text(hook)]] : [];
+  return [...standard, ...dataType, [at.EVENT_CPU, cpu], [at.EVENT_SEQUENCE, sequence], ...hooks];
+}
+
+/** thread.id is told only where it is not the process id. */
+function onlyThread(): Pick<Column, 'read' | 'writer'> {
+  const other = (event: RawEvent) => event.u32(header.tid) !== event.u32(processExec.who.pid);
+  return {
+    read: (event, process, notes) => (other(event) ? threadId.read(event, process, notes) : undefined),
+    writer: (name) => {
+      const write = threadId.writer(name);
+      return (event, process, out, notes) => {
+        if (other(event)) write(event, process, out, notes);
+      };
+    },
+  };
+}
+
+const number = (value: number): Column => ({
+  type: 'int',
+  read: () => value,
+  writer: (name) => {
+    const k = key(name);
+    return (_event, _process, out) => out.intAttribute(ATTRIBUTE, k, value);
+  },
+});
+
+const text = (value: string): Column => ({
+  type: 'string',
+  read: () => value,
+  writer: (name) => {
+    const k = key(name);
+    return (_event, _process, out) => out.attribute(ATTRIBUTE, k, value);
+  },
+});
+
+/** Compiles a definition for the chosen options: every key and constant is encoded here, once. */
+export function runnable(definition: EventDefinition, options: RecordOptions): RunnableEvent {
+  const { host } = options;
+  const detail = definition.fullBlock
+    ? Detail.FULL
+    : options.detail === 'lean' && definition.highVolume
+      ? Detail.LEAN
+      : Detail.STANDARD;
+  const own = Object.entries(definition.attributes);
+  const behind = common(definition, options, detail);
+  const writeOwn = own.map(([name, column]) => column.writer(name));
+  const writeBehind = behind.map(([name, column]) => column.writer(name));
+  const writeBody = options.body ? bodyWriter(definition) : undefined;
+  const eventName = Buffer.from(definition.name);
+  const escapedKey = key(at.ESCAPED);
+  const redactedKey = key(at.REDACTED);
+  const notes: Notes = { name: '', escaped: [], redacted: [] };
+  const { clock } = host;
+
+  return {
+    ...definition,
+    read(event, process, observed) {
+      const seen: Notes = { name: '', escaped: [], redacted: [] };
+      const attributes: Record<string, AttributeValue> = {};
+      const add = ([name, column]: [string, Column]) => {
+        seen.name = name;
+        const value = column.read(event, process, seen);
+        if (value !== undefined) attributes[name] = value;
+      };
+      own.forEach(add);
+      for (const [name, value] of definition.spread?.read(event, seen) ?? []) attributes[name] = value;
+      Object.assign(attributes, readBlock(process, detail, host));
+      seen.escaped.push(...escapedInBlock(process, detail));
+      behind.forEach(add);
+      if (seen.escaped.length > 0) attributes[at.ESCAPED] = seen.escaped;
+      if (seen.redacted.length > 0) attributes[at.REDACTED] = seen.redacted;
+      return {
+        eventName: definition.name,
+        severityNumber: definition.severity,
+        time: clock.wall(event.low(header.time), event.high(header.time)),
+        observed,
+        body: writeBody && summaryOf(definition, event, process),
+        attributes,
+      };
+    },
+    write(event, process, observed, out) {
+      const low = event.low(header.time);
+      out.byte(0x09);
+      out.fixed64(clock.wallLow(low), clock.wallHigh(low, event.high(header.time)));
+      out.byte(0x10);
+      out.byte(definition.severity);
+      writeBody?.(event, process, out);
+      notes.escaped.length = 0;
+      notes.redacted.length = 0;
+      for (let i = 0; i < writeOwn.length; i++) writeOwn[i]!(event, process, out, notes);
+      if (definition.spread) {
+        for (const [name, value] of definition.spread.read(event, notes)) out.attribute(ATTRIBUTE, key(name), value);
+      }
+      const block = process.block(detail, host);
+      out.copy(block.bytes, 0, block.bytes.length);
+      if (block.escaped.length > 0) notes.escaped.push(...block.escaped);
+      for (let i = 0; i < writeBehind.length; i++) writeBehind[i]!(event, process, out, notes);
+      if (notes.escaped.length > 0) out.attribute(ATTRIBUTE, escapedKey, notes.escaped);
+      if (notes.redacted.length > 0) out.attribute(ATTRIBUTE, redactedKey, notes.redacted);
+      out.byte(0x38);
+      out.byte(0);
+      out.byte(0x59);
+      out.fixed64(observed[0]!, observed[1]!);
+      out.byte(0x62);
+      out.varint(eventName.length);
+      out.copy(eventName, 0, eventName.length);
+    },
+  };
+}
+
+type Part = { literal: Buffer } | { prefix: Buffer; column: Column };
+
+function parts(definition: EventDefinition): Part[] {
+  return definition.summary.map((part) => {
+    const [prefix, name] = typeof part === 'string' ? ['', part] : part;
+    const column = definition.attributes[name];
+    return column ? { prefix: Buffer.from(prefix), column } : { literal: Buffer.from(name) };
+  });
+}
+
+const scratch = new Writer(Buffer.alloc(8192));
+
+/** The summary as a string. */
+function summaryOf(definition: EventDefinition, event: RawEvent, process: Process): string {
+  scratch.at = 0;
+  summaryWriter(definition)(event, process, scratch);
+  return scratch.bytes.toString('utf8', 0, scratch.at);
+}
+
+/** Writes the summary as plain text. */
+function summaryWriter(definition: EventDefinition): (event: RawEvent, process: Process, out: Writer) => void {
+  const list = parts(definition);
+  return (event, process, out) => {
+    for (const part of list) {
+      if ('literal' in part) {
+        out.copy(part.literal, 0, part.literal.length);
+        continue;
+      }
+      const before = out.at;
+      out.copy(part.prefix, 0, part.prefix.length);
+      if (!writeSummary(part.column, event, process, out)) out.at = before;
+    }
+  };
+}
+
+/** LogRecord.body (field 5) with the summary as its string. */
+function bodyWriter(definition: EventDefinition): (event: RawEvent, process: Process, out: Writer) => void {
+  const write = summaryWriter(definition);
+  return (event, process, out) => {
+    const body = out.begin(0x2a);
+    const value = out.begin(0x0a);
+    write(event, process, out);
+    out.end(value);
+    out.end(body);
+  };
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+import { EventType, processExit as e } from '../decode/layout.gen.ts';
+import { SIGNAL_NAMES } from '../decode/names.ts';
+import type { RawEvent } from '../decode/record.ts';
+import * as at from '../semconv.ts';
+import { computed, constant, enumerated, when } from './column.ts';
+import { type EventDefinition, Severity } from './event.ts';
+
+const signalOf = (event: RawEvent) => event.u32(e.status) & 0x7f;
+const codeOf = (event: RawEvent) => (event.u32(e.status) >>> 8) & 0xff;
+const lived = (event: RawEvent) => (event.number64(e.header.time) - event.number64(e.who.start)) / 1e9;
+/** Real-time signals have no names of their own. */
+const NAMES = new Map(Array.from({ length: 64 }, (_, i) => [i + 1, SIGNAL_NAMES.get(i + 1) ?? `SIGRTMIN+${i + 1 - 34}`]));
+
+/** A duration for people: 0.4 ms, 1.2 s, 3 min. */
+export function shortDuration(seconds: number): string {
+  if (seconds < 1) return `${(seconds * 1000).toFixed(1)} ms`;
+  if (seconds < 600) return `${seconds.toFixed(1)} s`;
+  return `${Math.floor(seconds / 60)} min`;
+}
+
+export const processExit: EventDefinition = {
+  name: 'agentsmith.process.exit',
+  type: EventType.PROCESS_EXIT,
+  dataType: 60,
+  severity: Severity.DEBUG,
+  about: 'A whole process ended: once, when its last thread left.',
+  fullBlock: true,
+  attributes: {
+    [at.ATTR_PROCESS_EXIT_CODE]: when(
+      (event) => signalOf(event) === 0,
+      computed('int', codeOf, (event, _process, out) => {
+        out.text('exit ');
+        out.digits(codeOf(event));
+        return true;
+      }),
+    ),
+    [at.PROCESS_EXIT_SIGNAL]: enumerated(signalOf, NAMES),
+    [at.PROCESS_CORE_DUMPED]: when((event) => (event.u32(e.status) & 0x80) !== 0, constant(true)),
+    [at.PROCESS_DURATION]: computed('double', lived, (event, _process, out) => {
+      out.text(shortDuration(lived(event)));
+      return true;
+    }),
+  },
+  summary: [at.ATTR_PROCESS_EXIT_CODE, at.PROCESS_EXIT_SIGNAL, ' after ', at.PROCESS_DURATION],
+  programs: ['process_exit'],
+};

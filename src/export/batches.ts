@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { RawEvent } from '../decode/record.ts';
+import type { Process } from '../enrich/process.ts';
+import { type RunnableEvent, Severity } from '../events/event.ts';
+import { varintSize, Writer } from '../otlp-writer.ts';
+import type { Batch } from './batch.ts';
+
+/** Receivers take 4 MiB unless told otherwise (gRPC's default); 3.5 leaves room for headers and for a surprise. */
+const REQUEST_MAX = 3.5 * 1024 * 1024;
+/** The largest record: 64 KiB from the ring, each byte escaped to four, and its process block. */
+const RECORD_MAX = 320 * 1024;
+/** A batch is closed after as many records at the latest: one byte each is kept for the counters. */
+const RECORDS_MAX = 16_384;
+/** A record waits for company no longer than this; a warning leaves with the next tick. */
+const AGE_MS = 200;
+const URGENT_AGE_MS = 20;
+/** Batch buffers kept for use again: two in flight, one filling, one in hand. */
+const SPARE_MAX = 4;
+
+/** Resource and scope as they stand around the records, encoded once. */
+export interface Envelope {
+  /** `ResourceLogs.resource` (field 1), tag and length included. */
+  readonly resource: Uint8Array;
+  /** `ScopeLogs.scope` (field 1), tag and length included. */
+  readonly scope: Uint8Array;
+  /** What follows the records in ScopeLogs: `schema_url` (field 3), or nothing. */
+  readonly schemaUrl: Uint8Array;
+}
+
+export interface BatchesOptions {
+  readonly envelope: Envelope;
+  /** Takes a closed batch; it must not be changed any more. */
+  onBatch(batch: Batch): void;
+}
+
+/**
+ * Records become bytes of an open batch; a closed batch is one complete request. Closed by size, count or age, so that
+ * nothing waits long and no request is too large.
+ */
+export class Batches {
+  readonly #envelope: Envelope;
+  readonly #onBatch: (batch: Batch) => void;
+  /** Bytes before the first record: room for tags, lengths, resource and scope. */
+  readonly #headroom: number;
+  readonly #spare: Buffer[] = [];
+  readonly #writer: Writer;
+  readonly #types = new Uint8Array(RECORDS_MAX);
+  #count = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #urgent = false;
+  readonly #observed = new Uint32Array(2);
+
+  constructor(options: BatchesOptions) {
+    this.#envelope = options.envelope;
+    this.#onBatch = options.onBatch;
+    this.#headroom = 12 + options.envelope.resource.length + options.envelope.scope.length;
+    this.#writer = new Writer(Buffer.allocUnsafeSlow(REQUEST_MAX + RECORD_MAX));
+    this.#writer.at = this.#headroom;
+  }
+
+  /** Records in the open batch. */
+  get open(): number {
+    return this.#count;
+  }
+
+  /** Wall time at which the records that follow were read, ns since the epoch. */
+  set observed(time: bigint) {
+    this.#observed[0] = Number(BigInt.asUintN(32, time));
+    this.#observed[1] = Number(time >> 32n);
+  }
+
+  /** Appends one event as LogRecord, straight from its ring bytes. */
+  append(definition: RunnableEvent, event: RawEvent, process: Process): void {
+    const out = this.#writer;
+    const start = this.#begin();
+    definition.write(event, process, this.#observed, out);
+    this.#end(start, definition.type, definition.severity);
+  }
+
+  /** Appends a record that is LogRecord bytes already. */
+  appendRecord(record: Uint8Array, type: number, severity: number): void {
+    const start = this.#begin();
+    this.#writer.copy(record, 0, record.length);
+    this.#end(start, type, severity);
+  }
+
+  /** ScopeLogs.log_records (field 2); two bytes are kept for the length, as nearly every record needs them. */
+  #begin(): number {
+    const out = this.#writer;
+    out.byte(0x12);
+    out.at += 2;
+    return out.at;
+  }
+
+  #end(start: number, type: number, severity: number): void {
+    const out = this.#writer;
+    const length = out.at - start;
+    const size = varintSize(length);
+    if (size !== 2) out.bytes.copyWithin(start - 2 + size, start, out.at);
+    out.at = start - 2;
+    out.varint(length);
+    out.at += length;
+    this.#types[this.#count++] = type;
+    if (out.at > REQUEST_MAX - RECORD_MAX || this.#count === RECORDS_MAX) {
+      this.close();
+      return;
+    }
+    const urgent = severity >= Severity.WARN;
+    if (this.#timer === undefined || (urgent && !this.#urgent)) {
+      clearTimeout(this.#timer);
+      this.#urgent = urgent;
+      this.#timer = setTimeout(() => this.close(), urgent ? URGENT_AGE_MS : AGE_MS);
+    }
+  }
+
+  /** Closes the open batch and hands it over; nothing happens when it is empty. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#urgent = false;
+    if (this.#count === 0) return;
+    const out = this.#writer;
+    const recordsEnd = out.at;
+    out.copy(this.#envelope.schemaUrl, 0, this.#envelope.schemaUrl.length);
+    const start = sealEnvelope(out.bytes, this.#headroom, out.at, this.#envelope);
+    const whole = out.bytes.subarray(start, out.at);
+    // A small batch is copied, so that what waits in a queue takes no more memory than its bytes.
+    const keep = whole.length > REQUEST_MAX / 2;
+    this.#onBatch({
+      bytes: keep ? whole : Buffer.from(whole),
+      types: this.#types.slice(0, this.#count),
+      recordsStart: this.#headroom - start,
+      recordsEnd: recordsEnd - start,
+    });
+    this.#count = 0;
+    out.reset(keep ? (this.#spare.pop() ?? Buffer.allocUnsafeSlow(REQUEST_MAX + RECORD_MAX)) : out.bytes);
+    out.at = this.#headroom;
+  }
+
+  /** Takes back the buffer of a batch that nobody needs any more. */
+  recycle(batch: Batch): void {
+    const { buffer } = batch.bytes;
+    if (buffer.byteLength !== REQUEST_MAX + RECORD_MAX || this.#spare.length >= SPARE_MAX) return;
+    this.#spare.push(Buffer.from(buffer));
+  }
+}
+
+/** Writes resource, scope and lengths right before the records at `recordsStart`; returns where the request starts. */
+function sealEnvelope(bytes: Uint8Array, recordsStart: number, end: number, envelope: Envelope): number {
+  let at = recordsStart;
+  const before = (part: Uint8Array) => {
+    at -= part.length;
+    bytes.set(part, at);
+  };
+  const field = (tag: number) => {
+    const length = end - at;
+    at -= 1 + varintSize(length);
+    const writer = new Writer(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    writer.at = at;
+    writer.byte(tag);
+    writer.varint(length);
+  };
+  before(envelope.scope);
+  field(0x12);
+  before(envelope.resource);
+  field(0x0a);
+  return at;
+}
+
+/** The record boundary nearest to the middle, as an index into `batch.types` and an offset into `batch.bytes`. */
+function middle(batch: Batch): { index: number; offset: number } {
+  const half = (batch.recordsStart + batch.recordsEnd) / 2;
+  let offset = batch.recordsStart;
+  let index = 0;
+  while (index < batch.types.length - 1 && (index === 0 || offset < half)) {
+    let length = 0;
+    let at = offset + 1;
+    for (let shift = 1; ; shift *= 128) {
+      const byte = batch.bytes[at++]!;
+      length += (byte & 127) * shift;
+      if (byte < 128) break;
+    }
+    offset = at + length;
+    index++;
+  }
+  return { index, offset };
+}
+
+/** Splits a batch that a receiver finds too large into two requests; undefined when it holds a single record. */
+export function splitBatch(batch: Batch, envelope: Envelope): [Batch, Batch] | undefined {
+  if (batch.types.length < 2) return undefined;
+  const { index, offset } = middle(batch);
+  const part = (from: number, to: number, types: Uint8Array): Batch => {
+    const headroom = 12 + envelope.resource.length + envelope.scope.length;
+    const bytes = Buffer.alloc(headroom + to - from + envelope.schemaUrl.length);
+    bytes.set(batch.bytes.subarray(from, to), headroom);
+    bytes.set(envelope.schemaUrl, headroom + to - from);
+    const start = sealEnvelope(bytes, headroom, bytes.length, envelope);
+    return {
+      bytes: bytes.subarray(start),
+      types,
+      recordsStart: headroom - start,
+      recordsEnd: headroom + to - from - start,
+    };
+  };
+  return [
+    part(batch.recordsStart, offset, batch.types.subarray(0, index)),
+    part(offset, batch.recordsEnd, batch.types.subarray(index)),
+  ];
+}

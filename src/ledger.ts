@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Batch, LossReason } from './export/batch.ts';
+
+/** The kernel's own words per event type (struct counters), summed over the CPUs, as the sensor reads them. */
+export interface KernelCounts {
+  readonly attempted: number;
+  readonly submitted: number;
+  readonly filtered: number;
+  readonly ringFull: number;
+  readonly reserved: number;
+}
+
+/** The row for losses of which no event type is known: partial success names none. */
+export const MIXED = 'mixed';
+
+/** Event types are small: those of ebpf/events.h, and behind them the names that user space adds. */
+const TYPES_MAX = 64;
+
+/**
+ * Where every record is: counted by event type in typed arrays, so that counting costs nothing, and read by metrics,
+ * gap records and the last lines on exit. Equations: docs/metrics.md.
+ */
+export class Ledger {
+  readonly #names: string[] = [];
+  readonly received: Float64Array = new Float64Array(TYPES_MAX);
+  readonly exported: Float64Array = new Float64Array(TYPES_MAX);
+  readonly filtered: Float64Array = new Float64Array(TYPES_MAX);
+  readonly #lost = new Map<LossReason, Float64Array>();
+  readonly #mixed = new Map<LossReason, number>();
+
+  /** `names[type]` is the event's name; records of a type without a name stand outside the ledger. */
+  constructor(names: ReadonlyMap<number, string>) {
+    for (const [type, name] of names) this.#names[type] = name;
+  }
+
+  /** The type of an event that only user space makes (gaps, start, stop); the same for the same name. */
+  typeOf(name: string): number {
+    const found = this.#names.indexOf(name);
+    if (found >= 0) return found;
+    if (this.#names.length >= TYPES_MAX) throw new RangeError('too many event types');
+    return this.#names.push(name) - 1;
+  }
+
+  name(type: number): string | undefined {
+    return this.#names[type];
+  }
+
+  /** [type, name] of everything that is counted. */
+  *types(): Generator<[number, string]> {
+    for (const [type, name] of this.#names.entries()) if (name) yield [type, name];
+  }
+
+  exportedBatch(batch: Batch): void {
+    for (const type of batch.types) this.exported[type]!++;
+  }
+
+  lostBatch(batch: Batch, reason: LossReason): void {
+    const counts = this.#row(reason);
+    for (const type of batch.types) counts[type]!++;
+  }
+
+  lost(type: number, reason: LossReason, count = 1): void {
+    this.#row(reason)[type]! += count;
+  }
+
+  /** Of an accepted batch the receiver refused `rejected` records, it does not say which. */
+  partial(rejected: number, reason: LossReason): void {
+    this.#mixed.set(reason, (this.#mixed.get(reason) ?? 0) + rejected);
+  }
+
+  /** Every loss of user space so far. */
+  *losses(): Generator<{ event: string; reason: LossReason; count: number }> {
+    for (const [reason, counts] of this.#lost) {
+      for (const [type, name] of this.types()) if (counts[type]) yield { event: name, reason, count: counts[type]! };
+    }
+    for (const [reason, count] of this.#mixed) yield { event: MIXED, reason, count };
+  }
+
+  #row(reason: LossReason): Float64Array {
+    let row = this.#lost.get(reason);
+    if (!row) this.#lost.set(reason, (row = new Float64Array(TYPES_MAX)));
+    return row;
+  }
+}

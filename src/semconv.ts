@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/*
+ * Every attribute name, in this order: stable ones of OpenTelemetry, copies of its unstable ones under upstream's
+ * names (the package may move them in a minor version; a unit test compares), and our own.
+ */
+export {
+  ATTR_ERROR_TYPE,
+  ATTR_NETWORK_LOCAL_ADDRESS,
+  ATTR_NETWORK_LOCAL_PORT,
+  ATTR_NETWORK_PEER_ADDRESS,
+  ATTR_NETWORK_PEER_PORT,
+  ATTR_NETWORK_TRANSPORT,
+  ATTR_NETWORK_TYPE,
+} from '@opentelemetry/semantic-conventions';
+
+export const ATTR_PROCESS_ARGS_COUNT = 'process.args_count';
+export const ATTR_PROCESS_COMMAND_ARGS = 'process.command_args';
+export const ATTR_PROCESS_CREATION_TIME = 'process.creation.time';
+export const ATTR_PROCESS_EXECUTABLE_NAME = 'process.executable.name';
+export const ATTR_PROCESS_EXECUTABLE_PATH = 'process.executable.path';
+export const ATTR_PROCESS_EXIT_CODE = 'process.exit.code';
+export const ATTR_PROCESS_GROUP_LEADER_PID = 'process.group_leader.pid';
+export const ATTR_PROCESS_INTERACTIVE = 'process.interactive';
+export const ATTR_PROCESS_PARENT_PID = 'process.parent_pid';
+export const ATTR_PROCESS_PID = 'process.pid';
+export const ATTR_PROCESS_REAL_USER_ID = 'process.real_user.id';
+export const ATTR_PROCESS_REAL_USER_NAME = 'process.real_user.name';
+export const ATTR_PROCESS_SAVED_USER_ID = 'process.saved_user.id';
+export const ATTR_PROCESS_SESSION_LEADER_PID = 'process.session_leader.pid';
+export const ATTR_PROCESS_USER_ID = 'process.user.id';
+export const ATTR_PROCESS_USER_NAME = 'process.user.name';
+export const ATTR_PROCESS_VPID = 'process.vpid';
+export const ATTR_PROCESS_WORKING_DIRECTORY = 'process.working_directory';
+export const ATTR_THREAD_ID = 'thread.id';
+export const ATTR_THREAD_NAME = 'thread.name';
+/** `process.environment_variable.<NAME>` */
+export const ATTR_PROCESS_ENVIRONMENT_VARIABLE = (name: string): string => `process.environment_variable.${name}`;
+
+export const AUDIT_LOGIN_USER_ID = 'agentsmith.audit.login_user.id';
+export const AUDIT_SESSION_ID = 'agentsmith.audit.session.id';
+export const CGROUP_ID = 'agentsmith.cgroup.id';
+export const CONNECT_DURATION = 'agentsmith.network.connect.duration';
+export const CONNECT_ID = 'agentsmith.network.connect.id';
+export const CONNECT_PENDING = 'agentsmith.network.connect.pending';
+export const CONNECT_RESULT = 'agentsmith.network.connect.result';
+export const DATA_TYPE = 'agentsmith.data_type';
+export const ESCAPED = 'agentsmith.escaped';
+export const EVENT_CPU = 'agentsmith.event.cpu';
+export const EVENT_HOOK = 'agentsmith.event.hook';
+export const EVENT_SEQUENCE = 'agentsmith.event.sequence';
+export const GAP_COUNT = 'agentsmith.gap.count';
+export const GAP_END = 'agentsmith.gap.end';
+export const GAP_EVENT = 'agentsmith.gap.event';
+export const GAP_REASON = 'agentsmith.gap.reason';
+export const GAP_START = 'agentsmith.gap.start';
+export const NAMESPACE_MNT = 'agentsmith.namespace.mnt.inode';
+export const NAMESPACE_NET = 'agentsmith.namespace.net.inode';
+export const NAMESPACE_PID = 'agentsmith.namespace.pid.inode';
+export const NAMESPACE_USER = 'agentsmith.namespace.user.inode';
+export const NAMESPACE_UTS = 'agentsmith.namespace.uts.inode';
+export const NETWORK_MAPPED = 'agentsmith.network.mapped';
+export const PROCESS_ANCESTRY = 'agentsmith.process.ancestry';
+export const PROCESS_COMMAND_ARGS_SIZE = 'agentsmith.process.command_args.size';
+export const PROCESS_COMMAND_ARGS_TRUNCATED = 'agentsmith.process.command_args.truncated';
+export const PROCESS_CORE_DUMPED = 'agentsmith.process.core_dumped';
+export const PROCESS_DURATION = 'agentsmith.process.duration';
+export const PROCESS_EXECUTABLE_DELETED = 'agentsmith.process.executable.deleted';
+export const PROCESS_EXECUTABLE_MEMFD = 'agentsmith.process.executable.memfd';
+export const PROCESS_EXIT_SIGNAL = 'agentsmith.process.exit.signal';
+export const PROCESS_GROUP_ID = 'agentsmith.process.group.id';
+export const PROCESS_ID = 'agentsmith.process.id';
+export const PROCESS_INTERPRETER_PATH = 'agentsmith.process.interpreter.path';
+export const PROCESS_PARENT_ID = 'agentsmith.process.parent.id';
+export const PROCESS_REAL_GROUP_ID = 'agentsmith.process.real_group.id';
+export const PROCESS_SCRIPT_PATH = 'agentsmith.process.script.path';
+export const PROCESS_STDERR_PATH = 'agentsmith.process.stderr.path';
+export const PROCESS_STDIN_PATH = 'agentsmith.process.stdin.path';
+export const PROCESS_STDOUT_PATH = 'agentsmith.process.stdout.path';
+export const PROCESS_TTY = 'agentsmith.process.tty';
+export const REDACTED = 'agentsmith.redacted';
+export const SENSOR_HOOKS = 'agentsmith.sensor.hooks';
+export const SENSOR_MISSING = 'agentsmith.sensor.missing';
+export const SENSOR_TIER = 'agentsmith.sensor.tier';
+export const SOCKET_FD = 'agentsmith.network.socket.fd';
+export const UTS_NODENAME = 'agentsmith.uts.nodename';

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { RecordBatch } from '../decode/record.ts';
+import type { KernelCounts } from '../ledger.ts';
+import type { HostNamespaces } from '../enrich/process.ts';
+
+/** One program of the BPF object: where it is attached, or why it is not (`error` is empty when it is). */
+export interface HookReport {
+  readonly program: string;
+  readonly hook: string;
+  readonly error: string;
+}
+
+/** What a batch of records needs to be read away from its host: kept in recordings. */
+export interface HostFacts {
+  readonly namespaces: HostNamespaces;
+  /** User names by uid, of the host's passwd file. */
+  readonly users: Readonly<Record<string, string>>;
+}
+
+/** Where records come from: the running kernel or a recording. */
+export interface Sensor {
+  readonly hooks: readonly HookReport[];
+  /** `A`: BPF trampolines load, no system call is slowed; `B`: they do not. */
+  readonly tier: 'A' | 'B' | undefined;
+  /** Records come until {@link stop}; the batch and its events hold only during the call. */
+  start(onBatch: (batch: RecordBatch) => void): void;
+  /** Wall time minus boot time of the records, ns; set before each batch. */
+  readonly clockOffset: bigint;
+  /** Ends the stream; what was seen before is delivered first. */
+  stop(): Promise<void>;
+  /** Kernel counters by event type. */
+  counts(type: number): KernelCounts;
+  readonly ringUsed: number;
+  readonly ringBytes: number;
+  /** The kernel introduces this process again when it next acts. */
+  forget(pid: number, startLow: number, startHigh: number): void;
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+import { once } from 'node:events';
+import http2 from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import zlib from 'node:zlib';
+import { decodeLogs, decodeMetrics, type LogRecord, type Metric } from './otlp-decode.ts';
+import { answer, type Reply } from './otlp-reply.ts';
+
+/** How a sink behaves. */
+export interface SinkOptions {
+  /** PEM; with it the sink speaks TLS and `url` begins with https. */
+  readonly tls?: {
+    readonly key: string | Buffer;
+    readonly cert: string | Buffer;
+    readonly ca?: string | Buffer;
+  };
+  /** Keeps nothing and decodes nothing: only `count` and `bytes` move. For benchmarks. */
+  readonly counting?: boolean;
+  /** Larger messages are refused as grpc-go does; unlimited by default (the Collector's default is 4 MiB). */
+  readonly maxMessageBytes?: number;
+}
+
+/** A request as it came in. */
+export interface SinkRequest {
+  readonly signal: 'logs' | 'metrics';
+  /** 0 for the first request of the sink's life. */
+  readonly index: number;
+  readonly headers: http2.IncomingHttpHeaders;
+  /** The protobuf message, uncompressed. */
+  readonly bytes: Buffer;
+}
+
+/** An OTLP/gRPC receiver inside this process, on 127.0.0.1: keeps what it is sent and answers as told. */
+export class OtlpSink {
+  readonly url: string;
+  readonly requests: SinkRequest[] = [];
+  /** Log records accepted so far; in `counting` mode too. */
+  count = 0;
+  /** Bytes of messages so far, uncompressed. */
+  bytes = 0;
+  /** Connections opened so far. */
+  connections = 0;
+
+  readonly #server: http2.Http2Server | http2.Http2SecureServer;
+  readonly #options: SinkOptions;
+  readonly #sessions = new Set<http2.ServerHttp2Session>();
+  readonly #waiting = new Set<() => void>();
+  #accepted: SinkRequest[] = [];
+  #respond: (request: SinkRequest) => Reply | undefined | Promise<Reply | undefined> = () => undefined;
+  #index = 0;
+
+  /** Starts a sink on a free port. */
+  static async start(options: SinkOptions = {}): Promise<OtlpSink> {
+    const settings = { initialWindowSize: 16 * 1024 * 1024, maxFrameSize: 1024 * 1024 };
+    const common = { settings, maxSessionMemory: 256 };
+    const server = options.tls
+      ? http2.createSecureServer({ ...common, ...options.tls, requestCert: options.tls.ca !== undefined })
+      : http2.createServer(common);
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    return new OtlpSink(server, options);
+  }
+
+  private constructor(server: http2.Http2Server | http2.Http2SecureServer, options: SinkOptions) {
+    this.#server = server;
+    this.#options = options;
+    this.url = `${options.tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    server.on('session', (session: http2.ServerHttp2Session) => {
+      this.connections++;
+      this.#sessions.add(session);
+      session.setLocalWindowSize(64 * 1024 * 1024);
+      session.on('error', () => {});
+      session.once('close', () => this.#sessions.delete(session));
+    });
+    server.on('stream', (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => {
+      stream.on('error', () => {});
+      void this.#serve(stream, headers);
+    });
+    server.on('sessionError', () => {});
+  }
+
+  /** Decides about each request from now on; `undefined` = accept. */
+  respond(reply: (request: SinkRequest) => Reply | undefined | Promise<Reply | undefined>): void {
+    this.#respond = reply;
+  }
+
+  /** The log records of all accepted requests, in order of arrival. */
+  records(): LogRecord[] {
+    return this.#accepted
+      .filter((request) => request.signal === 'logs')
+      .flatMap((request) => decodeLogs(request.bytes));
+  }
+
+  /** The metrics of all accepted requests, in order of arrival. */
+  metrics(): Metric[] {
+    return this.#accepted
+      .filter((request) => request.signal === 'metrics')
+      .flatMap((request) => decodeMetrics(request.bytes));
+  }
+
+  /** Waits until `condition` holds; it is looked at after each request. The bound is the caller's (mocha's timeout). */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#waiting.add(resolve));
+  }
+
+  /** Forgets requests and records. */
+  clear(): void {
+    this.requests.length = 0;
+    this.#accepted = [];
+    this.count = 0;
+    this.bytes = 0;
+  }
+
+  /** Breaks all connections and stops listening. */
+  async close(): Promise<void> {
+    for (const session of this.#sessions) session.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  async #serve(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders): Promise<void> {
+    const frame = await receive(stream);
+    const signal = SIGNALS.get(headers[':path'] ?? '');
+    if (frame === undefined) return;
+    if (signal === undefined)
+      return answer(stream, { status: 12, message: `unknown method ${headers[':path']}` });
+    let bytes: Buffer;
+    try {
+      bytes = unframe(frame, String(headers['grpc-encoding'] ?? 'identity'));
+    } catch (error) {
+      return answer(stream, { status: 12, message: (error as Error).message });
+    }
+    const max = this.#options.maxMessageBytes ?? Number.POSITIVE_INFINITY;
+    if (bytes.length > max) {
+      return answer(stream, {
+        status: 8,
+        message: `grpc: received message larger than max (${bytes.length} vs. ${max})`,
+      });
+    }
+    const request: SinkRequest = { signal, index: this.#index++, headers, bytes };
+    if (!this.#options.counting) this.requests.push(request);
+    const reply = (await this.#respond(request)) ?? {};
+    if (reply.delayMs !== undefined) await delay(reply.delayMs);
+    if ((reply.status ?? 0) === 0 && reply.httpStatus === undefined && reply.instead === undefined)
+      this.#accept(request);
+    answer(stream, reply);
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+  }
+
+  #accept(request: SinkRequest): void {
+    this.bytes += request.bytes.length;
+    if (request.signal === 'logs') this.count += countRecords(request.bytes);
+    if (!this.#options.counting) this.#accepted.push(request);
+  }
+}
+
+const SIGNALS: ReadonlyMap<string, 'logs' | 'metrics'> = new Map([
+  ['/opentelemetry.proto.collector.logs.v1.LogsService/Export', 'logs'],
+  ['/opentelemetry.proto.collector.metrics.v1.MetricsService/Export', 'metrics'],
+]);
+
+async function receive(stream: http2.ServerHttp2Stream): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of stream) chunks.push(chunk as Buffer);
+  } catch {
+    return undefined;
+  }
+  return stream.aborted ? undefined : Buffer.concat(chunks);
+}
+
+function unframe(frame: Buffer, encoding: string): Buffer {
+  const message = frame.subarray(5);
+  if (frame.length < 5 || frame.readUInt32BE(1) !== message.length) throw new Error('malformed gRPC frame');
+  if (frame[0] === 0) return message;
+  if (encoding === 'gzip') return zlib.gunzipSync(message);
+  if (encoding === 'zstd') return zlib.zstdDecompressSync(message);
+  throw new Error(`grpc: Decompressor is not installed for grpc-encoding "${encoding}"`);
+}
+
+/** Counts `resource_logs.scope_logs.log_records` (1, 2, 2) without looking into a record. */
+function countRecords(bytes: Buffer): number {
+  const path = [1, 2, 2];
+  const walk = (start: number, end: number, depth: number): number => {
+    let at = start;
+    let found = 0;
+    const varint = () => {
+      let value = 0;
+      for (let shift = 1; ; shift *= 128) {
+        const byte = bytes[at++] ?? 0;
+        value += (byte & 0x7f) * shift;
+        if (byte < 0x80) return value;
+      }
+    };
+    while (at < end) {
+      const tag = varint();
+      if ((tag & 7) !== 2) throw new Error(`unexpected wire type in a request: tag ${tag}`);
+      const length = varint();
+      if (tag >> 3 === path[depth]) found += depth === 2 ? 1 : walk(at, at + length, depth + 1);
+      at += length;
+    }
+    return found;
+  };
+  return walk(0, bytes.length, 0);
+}
