@@ -80,6 +80,7 @@ bpf_object* open_object(const Settings& settings, const std::pair<const void*, s
     set<uint64_t>(object, "sequence_base", settings.sequence_base);
     set<uint64_t>(object, "ring_bytes", settings.ring_bytes);
     set<uint64_t>(object, "pending_after", settings.pending_after_ns);
+    set<uint64_t>(object, "enabled_events", settings.enabled_events);
     set<uint32_t>(object, "possible_cpus", cpus);
     set_environment(object, settings.environment);
     bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "ring"), settings.ring_bytes);

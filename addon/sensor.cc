@@ -62,6 +62,7 @@ Sensor::Sensor(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Sensor>(info) 
   settings.sequence_base = to_u64(options.Get("sequenceBase"));
   settings.ring_bytes = to_u64(options.Get("ringBytes"));
   settings.pending_after_ns = to_u64(options.Get("pendingAfterNs"));
+  settings.enabled_events = to_u64(options.Get("enabledEvents"));
   auto environment = options.Get("environment").As<Napi::Array>();
   for (uint32_t i = 0; i < environment.Length(); i++) {
     settings.environment.push_back(environment.Get(i).As<Napi::String>().Utf8Value());

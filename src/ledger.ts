@@ -15,6 +15,8 @@ export const MIXED = 'mixed';
 
 /** Event types are small: those of ebpf/events.h, and behind them the names that user space adds. */
 const TYPES_MAX = 64;
+/** Behind all that ebpf/events.h may grow to. */
+const FIRST_OWN_TYPE = 48;
 
 /**
  * Where every record is: counted by event type in typed arrays, so that counting costs nothing, and read by metrics,
@@ -27,6 +29,8 @@ export class Ledger {
   readonly filtered: Float64Array = new Float64Array(TYPES_MAX);
   readonly #lost = new Map<LossReason, Float64Array>();
   readonly #mixed = new Map<LossReason, number>();
+  /** Records of batches that were taken in part: which of their events arrived, nobody knows. */
+  exportedMixed = 0;
 
   /** `names[type]` is the event's name; records of a type without a name stand outside the ledger. */
   constructor(names: ReadonlyMap<number, string>) {
@@ -37,8 +41,10 @@ export class Ledger {
   typeOf(name: string): number {
     const found = this.#names.indexOf(name);
     if (found >= 0) return found;
-    if (this.#names.length >= TYPES_MAX) throw new RangeError('too many event types');
-    return this.#names.push(name) - 1;
+    const type = Math.max(this.#names.length, FIRST_OWN_TYPE);
+    if (type >= TYPES_MAX) throw new RangeError('too many event types');
+    this.#names[type] = name;
+    return type;
   }
 
   name(type: number): string | undefined {
@@ -63,9 +69,15 @@ export class Ledger {
     this.#row(reason)[type]! += count;
   }
 
-  /** Of an accepted batch the receiver refused `rejected` records, it does not say which. */
-  partial(rejected: number, reason: LossReason): void {
-    this.#mixed.set(reason, (this.#mixed.get(reason) ?? 0) + rejected);
+  /** The receiver took the batch but refused `rejected` of its records, and does not say which. */
+  exportedPartly(batch: Batch, rejected: number): void {
+    this.exportedMixed += batch.types.length - rejected;
+    this.lostMixed('rejected', rejected);
+  }
+
+  /** Losses of which the event type is not known. */
+  lostMixed(reason: LossReason, count: number): void {
+    this.#mixed.set(reason, (this.#mixed.get(reason) ?? 0) + count);
   }
 
   /** Every loss of user space so far. */

@@ -22,6 +22,7 @@ const volatile u64 sequence_base __weak = 0;     /* the agent's start, microseco
 const volatile u64 ring_bytes __weak = 8 << 20;
 const volatile u64 pending_after __weak = 30000000000ull;
 const volatile u32 possible_cpus __weak = 1;
+const volatile u64 enabled_events __weak = ~0ull; /* bit = enum event_type; what is not exported takes no number */
 
 /* Written while running: user space sets need_wake before it sleeps, the first program above the mark clears it. */
 u32 need_wake __weak = 0;
@@ -83,6 +84,11 @@ static __always_inline bool is_excluded(u32 tgid)
 			return true;
 	}
 	return false;
+}
+
+static __always_inline bool is_enabled(enum event_type type)
+{
+	return enabled_events >> type & 1;
 }
 
 /* Counts the attempt; false when it ends here because the actor is the agent itself. */

@@ -18,14 +18,17 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	struct builder b = {};
 	struct process_exec *e;
 	const char *filename, *interp;
+	/* When nobody wants exec events it is still the introduction of the new image. */
+	bool wanted = is_enabled(EVENT_PROCESS_EXEC);
+	enum event_type type = wanted ? EVENT_PROCESS_EXEC : EVENT_PROCESS;
 
 	pt_regs__learn(task);
-	if (!attempt(EVENT_PROCESS_EXEC, task->tgid) || !scratch__own(&b))
+	if (!attempt(type, task->tgid) || !scratch__own(&b))
 		return 0;
 	e = (void *)b.scratch->bytes;
 	b.end = sizeof(*e);
 	e->header.time = now;
-	e->header.sequence = next_sequence();
+	e->header.sequence = wanted ? next_sequence() : 0;
 	e->header.tid = task->pid;
 	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
 	who__fill(&e->who, task);
@@ -38,7 +41,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 		text__append(&b, &e->interpreter, interp);
 	}
 	/* When the record is lost `known` keeps the old image, and the next event introduces the new one. */
-	if (!builder__emit(&b, &e->header, EVENT_PROCESS_EXEC))
+	if (!builder__emit(&b, &e->header, type))
 		remember(task, e->who.exec_id + 1);
 	return 0;
 }

@@ -31,6 +31,10 @@ int BPF_PROG(process_exit, struct task_struct *task)
 		return 0;
 	if (signal->nr_threads > 1 && bpf_map_update_elem(&exiting, &key, &one, BPF_NOEXIST))
 		return 0;
+	if (!is_enabled(EVENT_PROCESS_EXIT)) {
+		bpf_map_delete_elem(&known, &key);
+		return 0;
+	}
 	if (!attempt(EVENT_PROCESS_EXIT, task->tgid) || !scratch__own(&b))
 		return 0;
 	/* From 6.16 on the memory map still stands here; before, only the fork or exec record could tell. */

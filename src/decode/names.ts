@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { constants } from 'node:os';
 
-/** errno names by number as `error.type` uses them; the first name of a number wins (EAGAIN, not EWOULDBLOCK). */
-export const ERRNO_NAMES: ReadonlyMap<number, string> = first(constants.errno, (name) => name !== 'EWOULDBLOCK');
+/** What the network stack answers and Node has no constant for (include/uapi/asm-generic/errno.h). */
+const MORE_ERRNOS = { ENONET: 64, ESOCKTNOSUPPORT: 94, EPFNOSUPPORT: 96, ESHUTDOWN: 108, EHOSTDOWN: 112, EREMOTEIO: 121 };
+
+/** errno names by number as `error.type` uses them: the kernel's own (EAGAIN, not EWOULDBLOCK; EOPNOTSUPP, not ENOTSUP). */
+export const ERRNO_NAMES: ReadonlyMap<number, string> = first(
+  { ...constants.errno, ...MORE_ERRNOS },
+  (name) => name !== 'EWOULDBLOCK' && name !== 'ENOTSUP',
+);
 
 /** Signal names by number (SIGABRT, not SIGIOT; SIGIO, not SIGPOLL). */
 export const SIGNAL_NAMES: ReadonlyMap<number, string> = first(

@@ -163,10 +163,11 @@ export class RecordBatch implements Iterator<RawEvent>, Iterable<RawEvent> {
 
   next(): this & IteratorResult<RawEvent> {
     const event = this.event;
-    while (this.#next + header.SIZE <= this.#length) {
+    while (this.#next < this.#length) {
       event.at = this.#next;
+      const left = this.#length - this.#next;
       const { size, type } = event;
-      if (size < header.SIZE || size % 8 !== 0 || this.#next + size > this.#length) {
+      if (left < header.SIZE || size < header.SIZE || size % 8 !== 0 || size > left) {
         this.malformed++;
         this.#next = this.#length;
         break;
@@ -180,12 +181,20 @@ export class RecordBatch implements Iterator<RawEvent>, Iterable<RawEvent> {
   }
 }
 
-/** Whether the record has its struct and every text lies within it. */
+/**
+ * Whether the record has its struct, and every text lies behind it, within the record and beside the others. The last
+ * bounds what a record can become: without it a crafted recording could show the same 64 KiB in every attribute.
+ */
 function isWhole(event: RawEvent, type: number, size: number): boolean {
   const struct = SIZES[type];
   if (struct === undefined || size < struct) return false;
+  let room = size - struct;
   for (const field of TEXTS[type]!) {
-    if (event.textStart(field) - event.at + event.textLength(field) > size) return false;
+    const length = event.textLength(field);
+    if (length === 0) continue;
+    const offset = event.textStart(field) - event.at;
+    if (offset < struct || offset + length > size || length > room) return false;
+    room -= length;
   }
   return true;
 }

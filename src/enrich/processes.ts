@@ -53,9 +53,8 @@ export class Processes {
   /** The process of an event, brought up to date by it. The entry holds until the next call. */
   of(event: RawEvent): Process {
     let process = this.#byPid.get(event.u32(who.pid));
-    if (process === undefined || process.startLow !== event.low(who.start) || process.startHigh !== event.high(who.start)) {
-      process = this.#enter(event);
-    } else if (!event.sameWho(process.who)) {
+    if (process === undefined || !isSame(process, event)) process = (process && this.#former(event)) ?? this.#enter(event);
+    if (!event.sameWho(process.who)) {
       event.copyWho(process.who);
       process.changed();
     }
@@ -65,15 +64,23 @@ export class Processes {
     return process;
   }
 
+  /** The exited process of a late result whose pid has a new owner: that one must stay where it is. */
+  #former(event: RawEvent): Process | undefined {
+    return this.#exited.find((process) => process?.pid === event.u32(who.pid) && isSame(process, event));
+  }
+
   #enter(event: RawEvent): Process {
     const process = new Process();
     event.copyWho(process.who);
     const pid = process.pid;
     const parentPid = process.u32(who.parentPid);
-    const parent = this.#byPid.get(parentPid);
+    const known = this.#byPid.get(parentPid);
+    // Who had the pid before is not the parent.
+    const parent = known && known.u64(who.start) === process.u64(who.parentStart) ? known : undefined;
     if (event.type === EventType.PROCESS_FORK && parent) {
       const low = event.low(processFork.parentExecId);
-      process.image = parent.image?.execIdLow === low ? parent.image : parent.previous;
+      const high = event.high(processFork.parentExecId);
+      process.image = [parent.image, parent.previous].find((i) => i?.execIdLow === low && i.execIdHigh === high);
     }
     process.ancestry = this.#ancestry(parentPid, parent);
     process.selected = this.#isSelected(pid, parentPid, parent);
@@ -127,7 +134,10 @@ export class Processes {
   }
 }
 
-
+/** Whether the event is of this very process: a reused pid has another start. */
+function isSame(process: Process, event: RawEvent): boolean {
+  return process.startLow === event.low(who.start) && process.startHigh === event.high(who.start);
+}
 
 /** Takes the image from an introduction or exec record. */
 function learnImage(process: Process, event: RawEvent): void {

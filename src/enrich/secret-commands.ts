@@ -63,7 +63,8 @@ const WRAPPERS = new Set(
 );
 
 /** What divides the commands of a script, or a word of it; quotes hold blanks together. */
-export const SCRIPT_WORD = /[;|&()\n]|"[^"\0]{0,4096}"?|'[^'\0]{0,4096}'?|[^\0-\x20;|&()"'][^\0-\x20;|&()]{0,4096}/g;
+export const SCRIPT_WORD =
+  /[;|&()\n]|"[^"\0]{0,4096}"?|'[^'\0]{0,4096}'?|[^\0-\x20;|&()"'][^\0-\x20;|&()]{0,4096}/g;
 /** Longest word that can be a command. */
 const COMMAND_MAX = 256;
 

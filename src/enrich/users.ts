@@ -105,14 +105,15 @@ export function parsePasswd(text: string): ReadonlyMap<number, string> {
     const newline = text.indexOf('\n', start);
     const end = newline < 0 ? text.length : newline;
     const [name = '', , uid = '', gid] = text.slice(start, end).split(':', 4);
-    if (gid !== undefined && isName(name) && isUid(uid) && !names.has(Number(uid))) names.set(Number(uid), name);
+    if (gid !== undefined && isName(name) && isUid(uid) && !names.has(Number(uid)))
+      names.set(Number(uid), name);
     start = end + 1;
   }
   return names;
 }
 
 function isName(name: string): boolean {
-  return name.length > 0 && name.length <= NAME_MAX && !/^[#+-]|[\0\s]/.test(name);
+  return name.length > 0 && name.length <= NAME_MAX && !/^[#+-]|\p{Cc}/u.test(name);
 }
 
 function isUid(text: string): boolean {

@@ -7,8 +7,11 @@ import type { Batch } from './batch.ts';
 
 /** Receivers take 4 MiB unless told otherwise (gRPC's default); 3.5 leaves room for headers and for a surprise. */
 const REQUEST_MAX = 3.5 * 1024 * 1024;
-/** The largest record: 64 KiB from the ring, each byte escaped to four, and its process block. */
-const RECORD_MAX = 320 * 1024;
+/**
+ * The largest record: 64 KiB from the ring, each byte escaped to four; cwd twice more (script, interpreter), the
+ * executable twice (path, name), 16 ancestors, keys.
+ */
+const RECORD_MAX = 384 * 1024;
 /** A batch is closed after as many records at the latest: one byte each is kept for the counters. */
 const RECORDS_MAX = 16_384;
 /** A record waits for company no longer than this; a warning leaves with the next tick. */
@@ -126,21 +129,25 @@ export class Batches {
     const whole = out.bytes.subarray(start, out.at);
     // A small batch is copied, so that what waits in a queue takes no more memory than its bytes.
     const keep = whole.length > REQUEST_MAX / 2;
-    this.#onBatch({
+    const batch: Batch = {
       bytes: keep ? whole : Buffer.from(whole),
       types: this.#types.slice(0, this.#count),
       recordsStart: this.#headroom - start,
       recordsEnd: recordsEnd - start,
-    });
+    };
+    // The next batch is open before this one is handed over: a full queue may append a record about its loss.
     this.#count = 0;
     out.reset(keep ? (this.#spare.pop() ?? Buffer.allocUnsafeSlow(REQUEST_MAX + RECORD_MAX)) : out.bytes);
     out.at = this.#headroom;
+    this.#onBatch(batch);
   }
 
   /** Takes back the buffer of a batch that nobody needs any more. */
   recycle(batch: Batch): void {
     const { buffer } = batch.bytes;
     if (buffer.byteLength !== REQUEST_MAX + RECORD_MAX || this.#spare.length >= SPARE_MAX) return;
+    // Taken back twice it would be filled twice at once.
+    if (buffer === this.#writer.bytes.buffer || this.#spare.some((spare) => spare.buffer === buffer)) return;
     this.#spare.push(Buffer.from(buffer));
   }
 }

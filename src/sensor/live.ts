@@ -11,6 +11,8 @@ export interface LiveOptions {
   readonly ringBytes: number;
   /** Programs to attach, by their names in ebpf/programs. */
   readonly programs: readonly string[];
+  /** Event types (ebpf/events.h) that are exported. */
+  readonly events: readonly number[];
   /** Environment variables that exec records carry. */
   readonly environment: readonly string[];
   /** Another BPF object than the built-in one. */
@@ -81,6 +83,7 @@ export class LiveSensor implements Sensor {
         sequenceBase: BigInt(Date.now()) * 1000n,
         ringBytes: options.ringBytes,
         pendingAfterNs: BigInt(options.pendingAfterMs ?? PENDING_AFTER_MS) * 1_000_000n,
+        enabledEvents: options.events.reduce((mask, type) => mask | (1n << BigInt(type)), 0n),
         environment: options.environment,
         programs: options.programs,
         excluded: [process.pid],

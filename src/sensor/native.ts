@@ -27,6 +27,8 @@ export interface NativeOptions {
   readonly sequenceBase: bigint;
   readonly ringBytes: number;
   readonly pendingAfterNs: bigint;
+  /** Bits of the event types that are exported. */
+  readonly enabledEvents: bigint;
   readonly environment: readonly string[];
   readonly programs: readonly string[];
   readonly excluded: readonly number[];

@@ -16,7 +16,9 @@ function shown(argv: string): string {
     text += `${bytes.slice(at, found[i])}\x01`;
     at = found[i + 1]!;
   }
-  return Buffer.from(text + bytes.slice(at), 'latin1').toString().replaceAll('\x01', '…');
+  return Buffer.from(text + bytes.slice(at), 'latin1')
+    .toString()
+    .replaceAll('\x01', '…');
 }
 
 const GITHUB = `ghp_${'aB3'.repeat(12)}`;
@@ -58,7 +60,7 @@ const HIDDEN: readonly (readonly [given: string, expected: string])[] = [
   // Scripts: the value ends where the shell ends it
   ['sh|-c|PASSWORD=x1 ./run --fast', 'sh|-c|PASSWORD=… ./run --fast'],
   ["bash|-lc|export TOKEN='a b'; ls", "bash|-lc|export TOKEN='…'; ls"],
-  ['sh|-c|app --token x1 | tee log', 'sh|-c|app --token … | tee log', ],
+  ['sh|-c|app --token x1 | tee log', 'sh|-c|app --token … | tee log'],
   // Options whose value is the next argument
   ['app|--token|x1|--verbose', 'app|--token|…|--verbose'],
   ['app|--password|a b|c', 'app|--password|…|c'],
@@ -107,7 +109,10 @@ const HIDDEN: readonly (readonly [given: string, expected: string])[] = [
   [`x|AIza${'a1b2c3d'.repeat(5)}`, 'x|…'],
   [`x|${AWS_ID}|${AWS_KEY}`, 'x|…|…'],
   [`x|jwt ${JWT} end`, 'x|jwt … end'],
-  ['x|-----BEGIN RSA PRIVATE KEY-----\nMII\nE=\n-----END RSA PRIVATE KEY-----|y', 'x|-----BEGIN RSA PRIVATE KEY-----…-----END RSA PRIVATE KEY-----|y'],
+  [
+    'x|-----BEGIN RSA PRIVATE KEY-----\nMII\nE=\n-----END RSA PRIVATE KEY-----|y',
+    'x|-----BEGIN RSA PRIVATE KEY-----…-----END RSA PRIVATE KEY-----|y',
+  ],
   ['x|-----BEGIN PRIVATE KEY-----\nMII|y', 'x|-----BEGIN PRIVATE KEY-----…|y'],
 ];
 
@@ -130,6 +135,7 @@ const KEPT: readonly string[] = [
   'app|PWD=/home/bob|OLDPWD=/tmp',
   'app|--auth=basic|--use-auth|x',
   'app|--token=true|password=none',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a shell's
   'sh|-c|app --token=$TOKEN --password "${DB_PASSWORD}"',
   'passwd|bob',
   'vim|/etc/passwd',
@@ -179,9 +185,56 @@ describe('findSecrets', () => {
   });
 
   const piece = fc.constantFrom(
-    ...['password', 'PASS', 'token', 'secret_key', 'Authorization', 'cookie', 'auth', 'aws_', '=', ':', '%3d', '\0', ' '],
-    ...['"', "'", '\\', '\\"', '-', '--', '@', '://', '/', 'x', 'à', '\xa0', ';', '&', '?', '$A', 'curl', 'mysql', 'sh', '-c'],
-    ...['-u', '-p', 'Bearer ', 'eyJaaaa', '.', GITHUB, AWS_ID, AWS_KEY, JWT, '-----BEGIN PRIVATE KEY-----', '-----END'],
+    ...[
+      'password',
+      'PASS',
+      'token',
+      'secret_key',
+      'Authorization',
+      'cookie',
+      'auth',
+      'aws_',
+      '=',
+      ':',
+      '%3d',
+      '\0',
+      ' ',
+    ],
+    ...[
+      '"',
+      "'",
+      '\\',
+      '\\"',
+      '-',
+      '--',
+      '@',
+      '://',
+      '/',
+      'x',
+      'à',
+      '\xa0',
+      ';',
+      '&',
+      '?',
+      '$A',
+      'curl',
+      'mysql',
+      'sh',
+      '-c',
+    ],
+    ...[
+      '-u',
+      '-p',
+      'Bearer ',
+      'eyJaaaa',
+      '.',
+      GITHUB,
+      AWS_ID,
+      AWS_KEY,
+      JWT,
+      '-----BEGIN PRIVATE KEY-----',
+      '-----END',
+    ],
   );
   const hostile = fc.oneof(
     fc.array(piece, { maxLength: 60 }).map((pieces) => pieces.join('')),
@@ -195,7 +248,9 @@ describe('findSecrets', () => {
         const found = findSecrets(argv);
         assert.equal(found.length % 2, 0);
         for (let i = 0; i < found.length; i += 2) {
-          assert.ok(found[i]! > (found[i - 1] ?? -1) && found[i + 1]! > found[i]! && found[i + 1]! <= argv.length);
+          assert.ok(
+            found[i]! > (found[i - 1] ?? -1) && found[i + 1]! > found[i]! && found[i + 1]! <= argv.length,
+          );
           assert.ok(!argv.slice(found[i], found[i + 1]).includes('\0'));
         }
       }),
@@ -206,7 +261,7 @@ describe('findSecrets', () => {
   it('does not cut a character of several bytes', () => {
     fc.assert(
       fc.property(hostile, (text) => {
-        const whole = Buffer.from(text.toWellFormed());
+        const whole = Buffer.from(text);
         for (const at of findSecrets(whole.toString('latin1'))) {
           assert.notEqual((whole[at] ?? 0) & 0xc0, 0x80);
         }
@@ -237,7 +292,14 @@ describe('findSecrets', () => {
 
 describe('isSecretVariable', () => {
   it('knows a secret by the name of its variable', () => {
-    for (const name of ['PGPASSWORD', 'GITHUB_TOKEN', 'AWS_SECRET_ACCESS_KEY', 'api-key', 'SSHPASS', 'TOKEN_2']) {
+    for (const name of [
+      'PGPASSWORD',
+      'GITHUB_TOKEN',
+      'AWS_SECRET_ACCESS_KEY',
+      'api-key',
+      'SSHPASS',
+      'TOKEN_2',
+    ]) {
       assert.ok(isSecretVariable(name, 'x1'), name);
     }
   });

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+import { parseCommandLine } from '../config/command-line.ts';
+import { ExitCode } from '../config/exit-codes.ts';
+import { helpText } from '../config/help.ts';
+import type { EventNames } from '../config/options.ts';
+import { UsageError } from '../config/usage-error.ts';
+import { VERSION } from '../config/version.ts';
+import { eventDefinitions } from '../events/index.ts';
+import { EndpointError } from '../export/grpc-options.ts';
+import { log, setLogLevel } from '../log.ts';
+import { SensorError } from '../sensor/live.ts';
+import { RecordingError } from '../sensor/recording.ts';
+
+const names = eventDefinitions({ redact: true }).map(({ name }) => name);
+/** The events that `--events` knows; those of issue of high volume are off by default. */
+const EVENTS: EventNames = { known: names, defaults: names };
+
+const SENSOR_CODES: Readonly<Record<string, ExitCode>> = {
+  EPERM: ExitCode.NO_PERMISSION,
+  ENOLAYOUT: ExitCode.DATA,
+};
+const FILE_CODES: Readonly<Record<string, ExitCode>> = {
+  ENOENT: ExitCode.NO_INPUT,
+  EISDIR: ExitCode.NO_INPUT,
+  EEXIST: ExitCode.CANNOT_CREATE,
+  EACCES: ExitCode.NO_PERMISSION,
+  EPERM: ExitCode.NO_PERMISSION,
+  ENOSPC: ExitCode.IO,
+  EIO: ExitCode.IO,
+};
+
+/** The exit code of an error that ends the program; errors that are not expected are software errors. */
+function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof UsageError || error instanceof EndpointError) return ExitCode.USAGE;
+  if (error instanceof SensorError) return SENSOR_CODES[error.code] ?? ExitCode.UNAVAILABLE;
+  if (error instanceof RecordingError) return ExitCode.DATA;
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return (syscall !== undefined && code !== undefined && FILE_CODES[code]) || ExitCode.SOFTWARE;
+}
+
+/** Runs the command line; returns the exit code. Never throws: an error ends as one line on stderr. */
+export async function main(args: readonly string[]): Promise<ExitCode> {
+  setLogLevel('info');
+  try {
+    const { command, file, settings, warnings } = parseCommandLine(args, process.env, EVENTS);
+    if (settings.version) {
+      process.stdout.write(`${VERSION}\n`);
+      return ExitCode.OK;
+    }
+    if (settings.help) {
+      process.stdout.write(helpText(EVENTS));
+      return ExitCode.OK;
+    }
+    setLogLevel(settings.logLevel);
+    for (const warning of warnings) log.warn(warning);
+    // Each command is loaded when it is asked for: replay needs no addon, --version no SDK.
+    switch (command) {
+      case 'doctor':
+        return await (await import('./doctor.ts')).doctorCommand(settings);
+      case 'record':
+        return await (await import('./record.ts')).recordCommand(file!, settings);
+      case 'replay':
+        return await (await import('./run.ts')).replayCommand(file!, settings);
+      case 'run':
+        return await (await import('./run.ts')).runCommand(settings);
+    }
+  } catch (error) {
+    const code = exitCodeOf(error);
+    log.error((error as Error).message);
+    if (code === ExitCode.SOFTWARE) log.debug((error as Error).stack ?? '');
+    return code;
+  }
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Logger, Meter } from '@opentelemetry/api';
+import type { Resource } from '@opentelemetry/resources';
+import type { LoggerProvider } from '@opentelemetry/sdk-logs';
+import type { MeterProvider } from '@opentelemetry/sdk-metrics';
+import type { RawEvent } from '../decode/record.ts';
+import type { Process } from '../enrich/process.ts';
+import type { ReadableEvent, RunnableEvent } from '../events/event.ts';
+import type { Ledger } from '../ledger.ts';
+import type { Batch } from './batch.ts';
+import { Batches, splitBatch } from './batches.ts';
+import { GrpcConnection } from './grpc-connection.ts';
+import type { GrpcOptions } from './grpc-options.ts';
+import { isSameReceiver } from './grpc-options.ts';
+import { createGrpcSender } from './grpc-sender.ts';
+import { createLoggerProvider, createMeterProvider, createStockProvider, emit, envelopeOf, loggerOf, SCOPE } from './otel.ts';
+import type { ReceiverStatus } from './receiver-state.ts';
+import type { Sender } from './sender.ts';
+
+/** Where records go when they leave: the fast lane, or the stock SDK. */
+export interface Exporter {
+  /** Instruments of the agent's own metrics. */
+  readonly meter: Meter | undefined;
+  /** When the records that follow were read, ns since the epoch. */
+  observed: bigint;
+  /** Whether records that are emitted now will be kept. */
+  readonly hasRoom: boolean;
+  append(definition: RunnableEvent, event: RawEvent, process: Process): void;
+  /** A rare record, by the SDK. */
+  emit(record: ReadableEvent): void;
+  /** Sends what there is, for at most `withinMs`; what is left is counted as lost (shutdown). */
+  shutdown(withinMs: number): Promise<void>;
+  abort(): void;
+}
+
+export interface ExporterOptions {
+  readonly logs: GrpcOptions;
+  readonly metrics: GrpcOptions;
+  readonly resource: Resource;
+  readonly queueBytes: number;
+  readonly metricsIntervalMs: number;
+  onState(status: ReceiverStatus): void;
+  /** Of an accepted batch some records were refused. */
+  onPartial(rejected: number, message: string): void;
+}
+
+/** Room that is kept for gap records when the queue is nearly full. */
+const ROOM_BYTES = 1 << 20;
+
+interface Providers {
+  readonly connection: GrpcConnection;
+  readonly meters: MeterProvider;
+}
+
+function providers(options: ExporterOptions): Providers {
+  const { logs, metrics, resource, metricsIntervalMs: intervalMillis } = options;
+  const connection = new GrpcConnection(logs);
+  const shared = isSameReceiver(logs, metrics) ? connection : new GrpcConnection(metrics);
+  return { connection, meters: createMeterProvider(resource, { grpc: metrics, connection: shared, intervalMillis }) };
+}
+
+/** Ring bytes → OTLP bytes → batches → sender. */
+export class FastExporter implements Exporter {
+  readonly meter: Meter;
+  readonly #ledger: Ledger;
+  readonly #batches: Batches;
+  readonly #sender: Sender;
+  readonly #queueBytes: number;
+  readonly #meters: MeterProvider;
+  readonly #logger: Logger;
+  /** The batch of which the receiver just said that it took a part. */
+  #partly: Batch | undefined;
+
+  constructor(options: ExporterOptions, ledger: Ledger) {
+    this.#ledger = ledger;
+    this.#queueBytes = options.queueBytes;
+    const { connection, meters } = providers(options);
+    this.#meters = meters;
+    this.meter = meters.getMeter(SCOPE.name, SCOPE.version);
+    const envelope = envelopeOf(options.resource);
+    this.#sender = createGrpcSender({
+      grpc: options.logs,
+      connection,
+      meterProvider: meters,
+      maxQueueBytes: options.queueBytes,
+      split: (batch) => splitBatch(batch, envelope),
+      onExported: (batch) => {
+        if (batch !== this.#partly) ledger.exportedBatch(batch);
+        this.#batches.recycle(batch);
+      },
+      onLost: (batch, reason) => ledger.lostBatch(batch, reason),
+      onPartial: (batch, rejected, message) => {
+        this.#partly = batch;
+        ledger.exportedPartly(batch, rejected);
+        options.onPartial(rejected, message);
+      },
+      onState: options.onState,
+    });
+    this.#batches = new Batches({
+      envelope,
+      onBatch: (batch) => {
+        if (!this.#sender.offer(batch)) ledger.lostBatch(batch, 'queue_full');
+      },
+    });
+    const provider = createLoggerProvider(options.resource, (record, name, severity) =>
+      this.#batches.appendRecord(record, this.#received(name), severity),
+    );
+    this.#logger = loggerOf(provider);
+  }
+
+  #received(name: string): number {
+    const type = this.#ledger.typeOf(name);
+    this.#ledger.received[type]!++;
+    return type;
+  }
+
+  set observed(time: bigint) {
+    this.#batches.observed = time;
+  }
+
+  get hasRoom(): boolean {
+    return this.#sender.queuedBytes + ROOM_BYTES < this.#queueBytes;
+  }
+
+  append(definition: RunnableEvent, event: RawEvent, process: Process): void {
+    this.#batches.append(definition, event, process);
+  }
+
+  emit(record: ReadableEvent): void {
+    emit(this.#logger, record);
+  }
+
+  async shutdown(withinMs: number): Promise<void> {
+    this.#batches.close();
+    await this.#sender.shutdown(withinMs);
+    // After the logs, so that the last metrics count them.
+    await Promise.race([this.#meters.shutdown().catch(() => {}), deadline(1000)]);
+  }
+
+  abort(): void {
+    this.#sender.abort();
+  }
+}
+
+/** The stock lane: every event becomes a LogRecord of the SDK. */
+export class StockExporter implements Exporter {
+  readonly meter: Meter;
+  observed = 0n;
+  readonly hasRoom = true;
+  readonly #provider: LoggerProvider;
+  readonly #logger: Logger;
+  readonly #meters: MeterProvider;
+  readonly #ledger: Ledger;
+
+  private constructor(provider: LoggerProvider, meters: MeterProvider, ledger: Ledger) {
+    this.#provider = provider;
+    this.#logger = loggerOf(provider);
+    this.#meters = meters;
+    this.#ledger = ledger;
+    this.meter = meters.getMeter(SCOPE.name, SCOPE.version);
+  }
+
+  /** Loads the stock exporter, and with it grpc-js. */
+  static async create(options: ExporterOptions, ledger: Ledger): Promise<StockExporter> {
+    const provider = await createStockProvider(options.resource, options.logs);
+    return new StockExporter(provider, providers(options).meters, ledger);
+  }
+
+  append(definition: RunnableEvent, event: RawEvent, process: Process): void {
+    emit(this.#logger, definition.read(event, process, this.observed));
+    // The stock processor tells nobody what became of a record: here, handed over is all that can be counted.
+    this.#ledger.exported[definition.type]!++;
+  }
+
+  emit(record: ReadableEvent): void {
+    emit(this.#logger, record);
+  }
+
+  async shutdown(withinMs: number): Promise<void> {
+    const flushed = this.#provider.shutdown().then(() => this.#meters.shutdown());
+    await Promise.race([flushed.catch(() => {}), deadline(withinMs)]);
+  }
+
+  abort(): void {}
+}
+
+/** Resolves after `ms` and keeps no process alive. */
+function deadline(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Severity, type ReadableEvent } from '../events/event.ts';
+import type { KernelCounts, Ledger } from '../ledger.ts';
+import * as at from '../semconv.ts';
+
+export const GAP_EVENT_NAME = 'agentsmith.sensor.gap';
+
+/** Where the kernel's own losses are read. */
+export interface KernelLosses {
+  readonly events: readonly { readonly type: number; readonly name: string }[];
+  counts(type: number): KernelCounts;
+}
+
+/**
+ * Turns losses into records of the stream: a consumer sees that something is missing, what, how much, why, and between
+ * which times. Nothing is told twice; what could not be told yet is told with what comes after it.
+ */
+export class Gaps {
+  readonly #ledger: Ledger;
+  readonly #kernel: KernelLosses;
+  readonly #told = new Map<string, number>();
+  #since: bigint;
+
+  /** `now`: ns since the epoch, from which on losses are told. */
+  constructor(ledger: Ledger, kernel: KernelLosses, now: bigint) {
+    this.#ledger = ledger;
+    this.#kernel = kernel;
+    this.#since = now;
+  }
+
+  /** One record for each event and reason with losses since the last call. */
+  take(now: bigint): ReadableEvent[] {
+    const records: ReadableEvent[] = [];
+    for (const { event, reason, count } of this.#losses()) {
+      // A gap record that is lost itself must not make another.
+      if (event === GAP_EVENT_NAME) continue;
+      const name = `${event} ${reason}`;
+      const more = count - (this.#told.get(name) ?? 0);
+      if (more <= 0) continue;
+      records.push(gap(event, reason, more, this.#since, now));
+      this.#told.set(name, count);
+    }
+    this.#since = now;
+    return records;
+  }
+
+  *#losses(): Generator<{ event: string; reason: string; count: number }> {
+    for (const { type, name } of this.#kernel.events) {
+      const { ringFull, reserved } = this.#kernel.counts(type);
+      yield { event: name, reason: 'ring_full', count: ringFull };
+      yield { event: name, reason: 'reserved', count: reserved };
+    }
+    yield* this.#ledger.losses();
+  }
+}
+
+/** ISO 8601 with milliseconds. */
+function iso(nanoseconds: bigint): string {
+  return new Date(Number(nanoseconds / 1_000_000n)).toISOString();
+}
+
+function gap(event: string, reason: string, count: number, start: bigint, end: bigint): ReadableEvent {
+  return {
+    eventName: GAP_EVENT_NAME,
+    severityNumber: Severity.WARN,
+    time: end,
+    observed: end,
+    body: `${count} ${event.replace('agentsmith.', '')} lost: ${reason}`,
+    attributes: {
+      [at.GAP_EVENT]: event,
+      [at.GAP_COUNT]: count,
+      [at.GAP_REASON]: reason,
+      [at.GAP_START]: iso(start),
+      [at.GAP_END]: iso(end),
+    },
+  };
+}

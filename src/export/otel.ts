@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/*
+ * The only door to the OpenTelemetry SDK: providers, processors, metric export. Nothing else imports sdk-logs or
+ * sdk-metrics; the stock lane (and with it grpc-js) is loaded only when it is asked for.
+ */
+import type { Logger, LogRecord, SeverityNumber } from '@opentelemetry/api';
+import type { InstrumentationScope } from '@opentelemetry/core';
+import { createOtlpNetworkExportDelegate, ExporterMetrics } from '@opentelemetry/otlp-exporter-base';
+import { MetricsExporterMetricsHelper, ProtobufLogsSerializer, ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer';
+import type { Resource } from '@opentelemetry/resources';
+import { LoggerProvider, type LogRecordProcessor, type ReadableLogRecord } from '@opentelemetry/sdk-logs';
+import {
+  AggregationTemporality,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+  type PushMetricExporter,
+  type ResourceMetrics,
+} from '@opentelemetry/sdk-metrics';
+import type { ReadableEvent } from '../events/event.ts';
+import type { Envelope } from './batches.ts';
+import type { GrpcConnection } from './grpc-connection.ts';
+import type { GrpcOptions } from './grpc-options.ts';
+import { RetryingTransport } from './retrying-transport.ts';
+import { GrpcTransport, METRICS_PATH } from './transport-grpc.ts';
+import { VERSION } from '../config/version.ts';
+
+/** One scope for all of our records; the attribute names follow this version of the conventions. */
+export const SCOPE: InstrumentationScope = {
+  name: 'agentsmith-otel',
+  version: VERSION,
+  schemaUrl: 'https://opentelemetry.io/schemas/1.45.0',
+};
+
+/** [tag, start, end of content] of each length-delimited field of a protobuf message. */
+function* fields(bytes: Uint8Array, from = 0, to = bytes.length): Generator<[number, number, number]> {
+  for (let at = from; at < to; ) {
+    const tag = bytes[at++]!;
+    let length = 0;
+    for (let shift = 1; ; shift *= 128) {
+      const byte = bytes[at++]!;
+      length += (byte & 127) * shift;
+      if (byte < 128) break;
+    }
+    yield [tag, at, at + length];
+    at += length;
+  }
+}
+
+/** The one ScopeLogs of a request that the official serializer made. */
+function scopeLogs(request: Uint8Array): { resource: [number, number]; scope: [number, number]; record: [number, number]; end: number } {
+  const [, start, end] = fields(request).next().value!;
+  const [resource, logs] = [...fields(request, start, end)];
+  const [scope, record] = [...fields(request, logs![1], logs![2])];
+  return {
+    resource: [start, resource![2]],
+    scope: [logs![1], scope![2]],
+    record: [record![1], record![2]],
+    end: logs![2],
+  };
+}
+
+/** A record as the SDK hands it to serializers. */
+function readable(event: ReadableEvent, resource: Resource): ReadableLogRecord {
+  const { time, observed, body, attributes, eventName, severityNumber } = event;
+  return {
+    hrTime: hrTime(time),
+    hrTimeObserved: hrTime(observed),
+    severityNumber,
+    eventName,
+    ...(body !== undefined && { body }),
+    attributes: attributes as ReadableLogRecord['attributes'],
+    droppedAttributesCount: 0,
+    resource,
+    instrumentationScope: SCOPE,
+  };
+}
+
+/** [seconds, nanoseconds] */
+function hrTime(nanoseconds: bigint): [number, number] {
+  return [Number(nanoseconds / 1_000_000_000n), Number(nanoseconds % 1_000_000_000n)];
+}
+
+/** The request that the official serializer makes of readable events: what our bytes are compared with. */
+export function officialRequest(events: readonly ReadableEvent[], resource: Resource): Uint8Array {
+  return ProtobufLogsSerializer.serializeRequest(events.map((event) => readable(event, resource)))!;
+}
+
+/** Resource and scope as the official serializer writes them, for {@link Batches}. */
+export function envelopeOf(resource: Resource): Envelope {
+  const empty: ReadableEvent = { eventName: 'x', severityNumber: 9, time: 0n, observed: 0n, body: undefined, attributes: {} };
+  const request = officialRequest([empty], resource);
+  const parts = scopeLogs(request);
+  return {
+    resource: request.slice(...parts.resource),
+    scope: request.slice(...parts.scope),
+    schemaUrl: request.slice(parts.record[1], parts.end),
+  };
+}
+
+/** Takes what the SDK's loggers emit as LogRecord bytes: `name` and `severity` are the record's own. */
+export type RecordSink = (record: Uint8Array, name: string, severity: number) => void;
+
+/**
+ * A LoggerProvider whose records ride with the events: encoded by the official serializer, appended to the same
+ * batches, so that rare records have the same retry and the same accounting.
+ */
+export function createLoggerProvider(resource: Resource, sink: RecordSink): LoggerProvider {
+  const processor: LogRecordProcessor = {
+    onEmit(record) {
+      const request = ProtobufLogsSerializer.serializeRequest([record]);
+      if (!request) return;
+      const [start, end] = scopeLogs(request).record;
+      sink(request.subarray(start, end), record.eventName ?? '', record.severityNumber ?? 0);
+    },
+    forceFlush: async () => {},
+    shutdown: async () => {},
+  };
+  return new LoggerProvider({ resource, processors: [processor] });
+}
+
+/** Emits a readable event through a logger of the SDK. */
+export function emit(logger: Logger, event: ReadableEvent): void {
+  const record: LogRecord = {
+    eventName: event.eventName,
+    timestamp: hrTime(event.time),
+    observedTimestamp: hrTime(event.observed),
+    severityNumber: event.severityNumber as SeverityNumber,
+    ...(event.body !== undefined && { body: event.body }),
+    attributes: event.attributes as NonNullable<LogRecord['attributes']>,
+  };
+  logger.emit(record);
+}
+
+/** Logger of our scope. */
+export function loggerOf(provider: LoggerProvider): Logger {
+  return provider.getLogger(SCOPE.name, SCOPE.version, { schemaUrl: SCOPE.schemaUrl! });
+}
+
+/** What stock pieces need to know of the receiver. */
+export interface StockReceiver {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly timeoutMillis: number;
+}
+
+/**
+ * The stock lane: LoggerProvider, BatchLogRecordProcessor and exporter-logs-otlp-grpc as they come. It never retries
+ * and loses what its queue does not hold; it is there for users' own processors, and as what we measure against.
+ */
+export async function createStockProvider(resource: Resource, receiver: StockReceiver): Promise<LoggerProvider> {
+  const { BatchLogRecordProcessor } = await import('@opentelemetry/sdk-logs');
+  const { OTLPLogExporter } = await import('@opentelemetry/exporter-logs-otlp-grpc');
+  const { Metadata } = await import('@grpc/grpc-js');
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(receiver.headers)) metadata.set(name, value);
+  const exporter = new OTLPLogExporter({ url: receiver.url, metadata, timeoutMillis: receiver.timeoutMillis });
+  // A record the queue does not hold is lost in silence: the largest queue that stays within 100 MB.
+  const processor = new BatchLogRecordProcessor({ exporter, maxQueueSize: 65_536, maxExportBatchSize: 2048, scheduledDelayMillis: 200 });
+  return new LoggerProvider({ resource, processors: [processor] });
+}
+
+/** Metrics to the receiver by our transport, on the connection of the logs where it is the same receiver. */
+export function createMeterProvider(
+  resource: Resource,
+  receiver: { readonly grpc: GrpcOptions; readonly connection: GrpcConnection; readonly intervalMillis: number },
+): MeterProvider {
+  const { grpc, connection, intervalMillis } = receiver;
+  const transport = new RetryingTransport(
+    new GrpcTransport({ connection, path: METRICS_PATH, headers: grpc.headers, compression: grpc.compression }),
+    // The next export carries the same cumulative values, so an old one is not worth waiting for.
+    { giveUpAfterMs: intervalMillis / 2 },
+  );
+  const delegate = createOtlpNetworkExportDelegate<ResourceMetrics, object>(
+    { timeoutMillis: grpc.timeoutMillis, concurrencyLimit: 2, compression: 'none' },
+    { serializeRequest: (metrics) => ProtobufMetricsSerializer.serializeRequest(metrics), deserializeResponse: () => ({}) },
+    new ExporterMetrics<ResourceMetrics>({
+      componentType: 'otlp_grpc_metric_exporter',
+      metricsHelper: MetricsExporterMetricsHelper,
+      url: grpc.url,
+      meterProvider: undefined,
+      responseAttributesFromError: () => ({}),
+    }),
+    transport,
+  );
+  const exporter: PushMetricExporter = {
+    export: (metrics, done) => delegate.export(metrics, done),
+    forceFlush: () => delegate.forceFlush(),
+    shutdown: async () => {
+      transport.abort();
+      await delegate.shutdown();
+    },
+    selectAggregationTemporality: () => AggregationTemporality.CUMULATIVE,
+  };
+  const reader = new PeriodicExportingMetricReader({
+    exporter,
+    exportIntervalMillis: intervalMillis,
+    exportTimeoutMillis: Math.min(intervalMillis, 10_000),
+  });
+  return new MeterProvider({ resource, readers: [reader] });
+}

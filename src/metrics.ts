@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Attributes, Histogram, Meter, ObservableResult } from '@opentelemetry/api';
+import type { Processes } from './enrich/processes.ts';
+import { type Ledger, MIXED } from './ledger.ts';
+import type { Sensor } from './sensor/sensor.ts';
+import { ATTR_ERROR_TYPE } from './semconv.ts';
+
+/** What {@link registerMetrics} reads at each collection. */
+export interface MetricSources {
+  readonly ledger: Ledger;
+  readonly sensor: Sensor;
+  readonly processes: Processes;
+  /** Event name of each exported event type of the kernel, and its programs. */
+  readonly events: readonly { readonly type: number; readonly name: string; readonly programs: readonly string[] }[];
+}
+
+const EVENT = 'agentsmith.event.name';
+
+/**
+ * One row a metric, for the docs as well: docs/metrics.md is made from it. Instruments are observable: counts live in
+ * typed arrays and kernel maps, because an SDK instrument costs 400 ns a call.
+ */
+export const METRICS: readonly {
+  readonly name: string;
+  readonly kind: 'counter' | 'gauge';
+  readonly unit: string;
+  readonly about: string;
+  observe(sources: MetricSources, add: (value: number, attributes: Attributes) => void): void;
+}[] = [
+  {
+    name: 'agentsmith.sensor.event.attempted',
+    kind: 'counter',
+    unit: '{event}',
+    about: 'Events that a kernel program saw: submitted + filtered + dropped (ring_full, reserved).',
+    observe: ({ sensor, events }, add) => {
+      for (const { type, name } of events) add(sensor.counts(type).attempted, { [EVENT]: name });
+    },
+  },
+  {
+    name: 'agentsmith.sensor.event.submitted',
+    kind: 'counter',
+    unit: '{event}',
+    about: 'Events that the ring took.',
+    observe: ({ sensor, events }, add) => {
+      for (const { type, name } of events) add(sensor.counts(type).submitted, { [EVENT]: name });
+    },
+  },
+  {
+    name: 'agentsmith.sensor.event.received',
+    kind: 'counter',
+    unit: '{event}',
+    about: 'Events that user space read from the ring: exported + filtered + in memory + dropped in user space.',
+    observe: ({ ledger, events }, add) => {
+      for (const { type, name } of events) add(ledger.received[type]!, { [EVENT]: name });
+    },
+  },
+  {
+    name: 'agentsmith.sensor.event.exported',
+    kind: 'counter',
+    unit: '{event}',
+    about: 'Records that the receiver acknowledged.',
+    observe: ({ ledger }, add) => {
+      for (const [type, name] of ledger.types()) add(ledger.exported[type]!, { [EVENT]: name });
+      if (ledger.exportedMixed > 0) add(ledger.exportedMixed, { [EVENT]: MIXED });
+    },
+  },
+  {
+    name: 'agentsmith.sensor.event.filtered',
+    kind: 'counter',
+    unit: '{event}',
+    about: 'Events that the user asked not to see, and those of the agent itself.',
+    observe: ({ ledger, sensor, events }, add) => {
+      for (const { type, name } of events) add(sensor.counts(type).filtered + ledger.filtered[type]!, { [EVENT]: name });
+    },
+  },
+  {
+    name: 'agentsmith.sensor.event.dropped',
+    kind: 'counter',
+    unit: '{event}',
+    about: 'Every loss, by reason; a receiver that takes a batch in part does not say which events: mixed.',
+    observe: ({ ledger, sensor, events }, add) => {
+      for (const { type, name } of events) {
+        const { ringFull, reserved } = sensor.counts(type);
+        add(ringFull, { [EVENT]: name, [ATTR_ERROR_TYPE]: 'ring_full' });
+        add(reserved, { [EVENT]: name, [ATTR_ERROR_TYPE]: 'reserved' });
+      }
+      for (const { event, reason, count } of ledger.losses()) add(count, { [EVENT]: event, [ATTR_ERROR_TYPE]: reason });
+    },
+  },
+  {
+    name: 'agentsmith.sensor.hook.missing',
+    kind: 'gauge',
+    unit: '{hook}',
+    about: 'Programs of an event that this kernel did not take; 0 when all are attached.',
+    observe: ({ sensor, events }, add) => {
+      for (const { name, programs } of events) {
+        const missing = sensor.hooks.filter((hook) => hook.error !== '' && programs.includes(hook.program));
+        add(missing.length, { [EVENT]: name });
+      }
+    },
+  },
+  {
+    name: 'agentsmith.sensor.ring_buffer.usage',
+    kind: 'gauge',
+    unit: 'By',
+    about: 'Bytes that wait in the ring.',
+    observe: ({ sensor }, add) => add(sensor.ringUsed, {}),
+  },
+  {
+    name: 'agentsmith.sensor.ring_buffer.limit',
+    kind: 'gauge',
+    unit: 'By',
+    about: 'Size of the ring.',
+    observe: ({ sensor }, add) => add(sensor.ringBytes, {}),
+  },
+  {
+    name: 'agentsmith.cache.size',
+    kind: 'gauge',
+    unit: '{entry}',
+    about: 'Entries of a cache of the agent.',
+    observe: ({ processes }, add) => add(processes.size, { 'agentsmith.cache.name': 'process' }),
+  },
+  {
+    name: 'agentsmith.cache.evictions',
+    kind: 'counter',
+    unit: '{entry}',
+    about: 'Entries that were dropped for want of room; the kernel introduces such a process again.',
+    observe: ({ processes }, add) => add(processes.evictions, { 'agentsmith.cache.name': 'process' }),
+  },
+  {
+    name: 'process.cpu.time',
+    kind: 'counter',
+    unit: 's',
+    about: 'CPU time of the agent.',
+    observe: (_sources, add) => {
+      const { user, system } = process.cpuUsage();
+      add(user / 1e6, { 'cpu.mode': 'user' });
+      add(system / 1e6, { 'cpu.mode': 'system' });
+    },
+  },
+  {
+    name: 'process.memory.usage',
+    kind: 'gauge',
+    unit: 'By',
+    about: 'Resident memory of the agent; the pages of the ring count twice.',
+    observe: (_sources, add) => add(process.memoryUsage.rss(), {}),
+  },
+];
+
+/** The delay histogram: the one instrument that is called, twice a batch of the ring. */
+export const DELAY = {
+  name: 'agentsmith.event.delay',
+  unit: 's',
+  about: 'From the kernel to the open batch: of the first and last record of each drain.',
+} as const;
+
+/** Registers all of {@link METRICS} and returns the delay histogram. */
+export function registerMetrics(meter: Meter, sources: MetricSources): Histogram {
+  for (const { name, kind, unit, about, observe } of METRICS) {
+    const options = { unit, description: about };
+    const instrument =
+      kind === 'counter' ? meter.createObservableCounter(name, options) : meter.createObservableUpDownCounter(name, options);
+    instrument.addCallback((result: ObservableResult) =>
+      observe(sources, (value, attributes) => result.observe(value, attributes)),
+    );
+  }
+  return meter.createHistogram(DELAY.name, {
+    unit: DELAY.unit,
+    description: DELAY.about,
+    advice: { explicitBucketBoundaries: [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30] },
+  });
+}
+

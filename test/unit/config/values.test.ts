@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { UsageError } from '../../../src/config/usage-error.ts';
+import {
+  duration,
+  eventNames,
+  matches,
+  powerOfTwoSize,
+  processId,
+  size,
+  variableNames,
+} from '../../../src/config/values.ts';
+
+const MIB = 2 ** 20;
+const KNOWN = ['agentsmith.process.exec', 'agentsmith.process.exit', 'agentsmith.network.connect'];
+const [EXEC, EXIT, CONNECT] = KNOWN;
+
+describe('values', () => {
+  it('read a time with its unit, or as plain seconds', () => {
+    for (const [text, ms] of [
+      ['30s', 30_000],
+      ['5m', 300_000],
+      ['1h', 3_600_000],
+      ['1h30m', 5_400_000],
+      ['500ms', 500],
+      ['10', 10_000],
+      ['0.5', 500],
+      ['24d', 2_073_600_000],
+    ] as const) {
+      assert.equal(duration(text), ms, text);
+    }
+    for (const text of ['', '0', '-1', '5 m', '1x', 's', '25d', '1e3', '999999999d'])
+      assert.throws(() => duration(text), UsageError, text);
+  });
+
+  it('read a size in powers of 1024', () => {
+    for (const [text, bytes] of [
+      ['8MiB', 8 * MIB],
+      ['8m', 8 * MIB],
+      ['8MB', 8 * MIB],
+      ['1024k', MIB],
+      ['1048576', MIB],
+      ['1048576B', MIB],
+      ['1GiB', 1024 * MIB],
+    ] as const) {
+      assert.equal(size(text, MIB, 1024 * MIB), bytes, text);
+    }
+    for (const text of ['', '8X', '1.5MiB', '-8MiB', '1023k', '2GiB', '999999999999999g']) {
+      assert.throws(() => size(text, MIB, 1024 * MIB), UsageError, text);
+    }
+    assert.equal(powerOfTwoSize('64MiB', MIB, 64 * MIB), 64 * MIB);
+    assert.throws(() => powerOfTwoSize('1048577', MIB, 64 * MIB), /nearest are 1MiB and 2MiB/);
+  });
+
+  it('read names of variables that the programs can hold', () => {
+    assert.deepEqual(variableNames('LD_PRELOAD, A,,A'), ['LD_PRELOAD', 'A']);
+    assert.deepEqual(variableNames(''), []);
+    assert.deepEqual(variableNames('A'.repeat(31)), ['A'.repeat(31)]);
+    assert.throws(() => variableNames('A'.repeat(32)), UsageError);
+    assert.throws(() => variableNames('1A'), UsageError);
+    assert.throws(() => variableNames('A,B,C,D,E,F,G,H,I'), /9 names are too many; at most 8/);
+  });
+
+  it('read process ids of Linux', () => {
+    assert.equal(processId('4194304'), 4_194_304);
+    for (const text of ['0', '-1', '4194305', '1.5', 'self'])
+      assert.throws(() => processId(text), UsageError, text);
+  });
+
+  it('find events by full name, short name, last word, glob and all', () => {
+    assert.deepEqual(eventNames('agentsmith.process.exec', KNOWN), [EXEC]);
+    assert.deepEqual(eventNames('connect,process.exec', KNOWN), [EXEC, CONNECT]);
+    assert.deepEqual(eventNames('process.*', KNOWN), [EXEC, EXIT]);
+    assert.deepEqual(eventNames('ex??', KNOWN), [EXEC, EXIT]);
+    assert.deepEqual(eventNames('all', KNOWN), KNOWN);
+    assert.throws(() => eventNames('file.*', KNOWN), UsageError);
+    assert.throws(() => eventNames(' , ', KNOWN), UsageError);
+  });
+
+  it('match globs as the regular expression does that they stand for', () => {
+    const letter = fc.constantFrom('a', 'b', '.');
+    const text = fc.array(letter, { maxLength: 8 }).map((letters) => letters.join(''));
+    const glob = fc
+      .array(fc.oneof(letter, fc.constantFrom('*', '?')), { maxLength: 6 })
+      .map((letters) => letters.join(''));
+    fc.assert(
+      fc.property(glob, text, (pattern, word) => {
+        const same = new RegExp(
+          `^${pattern.replaceAll('.', '\\.').replaceAll('*', '.*').replaceAll('?', '.')}$`,
+        );
+        assert.equal(matches(pattern, word), same.test(word));
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  it('give a number in range or refuse, whatever is written', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.string({ maxLength: 20 }), fc.stringMatching(/^[0-9.]{1,12}[a-zA-Z]{0,3}$/)),
+        (text) => {
+          for (const read of [() => duration(text), () => size(text, 1, 2 ** 40)]) {
+            try {
+              const value = read();
+              assert.ok(Number.isInteger(value) && value > 0);
+            } catch (error) {
+              assert.ok(error instanceof UsageError, `${error}`);
+            }
+          }
+        },
+      ),
+      { numRuns: 5000 },
+    );
+  });
+});
