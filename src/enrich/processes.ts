@@ -84,6 +84,9 @@ export class Processes {
     }
     process.ancestry = this.#ancestry(parentPid, parent);
     process.selected = this.#isSelected(pid, parentPid, parent);
+    // A result so late that its process is forgotten must not take the place of the pid's new owner.
+    const owner = this.#byPid.get(pid);
+    if (owner && owner.u64(who.start) > process.u64(who.start)) return process;
     // Deleting first puts a reused pid at the end of the map's order, by which entries are dropped.
     this.#byPid.delete(pid);
     this.#byPid.set(pid, process);

@@ -147,7 +147,7 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
         if (value !== undefined) attributes[name] = value;
       };
       own.forEach(add);
-      for (const [name, value] of definition.spread?.read(event, seen) ?? []) attributes[name] = value;
+      if (definition.spread) Object.assign(attributes, Object.fromEntries(spreadOf(definition.spread, event, seen)));
       Object.assign(attributes, readBlock(process, detail, host));
       seen.escaped.push(...escapedInBlock(process, detail));
       behind.forEach(add);
@@ -173,7 +173,7 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
       notes.redacted.length = 0;
       for (let i = 0; i < writeOwn.length; i++) writeOwn[i]!(event, process, out, notes);
       if (definition.spread) {
-        for (const [name, value] of definition.spread.read(event, notes)) out.attribute(ATTRIBUTE, key(name), value);
+        for (const [name, value] of spreadOf(definition.spread, event, notes)) out.attribute(ATTRIBUTE, key(name), value);
       }
       const block = process.block(detail, host);
       out.copy(block.bytes, 0, block.bytes.length);
@@ -190,6 +190,22 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
       out.copy(eventName, 0, eventName.length);
     },
   };
+}
+
+/**
+ * A spread's attributes. The names are the caller's own bytes: of one that comes twice the last counts, as for the
+ * dynamic linker (OTLP forbids the same key twice), and what can be no key is left out.
+ */
+function spreadOf(spread: Spread, event: RawEvent, notes: Notes): ReadonlyMap<string, AttributeValue> {
+  const found = spread.read(event, notes);
+  const values = new Map(found.filter(([name]) => /^[\x21-\x7e]{1,127}$/.test(name)));
+  if (values.size !== found.length) {
+    for (const names of [notes.escaped, notes.redacted]) {
+      const foreign = new Set(found.map(([name]) => name).filter((name) => !values.has(name)));
+      names.splice(0, names.length, ...new Set(names.filter((name) => !foreign.has(name))));
+    }
+  }
+  return values;
 }
 
 type Part = { literal: Buffer } | { prefix: Buffer; column: Column };

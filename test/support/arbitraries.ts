@@ -21,14 +21,14 @@ const counter = fc.oneof(fc.maxSafeNat(), numbers(0xffffffff)).map(BigInt);
 /** Readable text, UTF-8 with all its lengths, and bytes that are no text. */
 export const bytes = (maxLength: number): fc.Arbitrary<Uint8Array> =>
   fc.oneof(
-    { weight: 4, arbitrary: fc.string({ maxLength: maxLength / 4 }).map((s) => Buffer.from(s)) },
-    { weight: 2, arbitrary: fc.string({ maxLength: maxLength / 8, unit: 'grapheme' }).map((s) => Buffer.from(s)) },
+    { weight: 4, arbitrary: fc.string({ maxLength: maxLength >> 2 }).map((s) => Buffer.from(s)) },
+    { weight: 2, arbitrary: fc.string({ maxLength: maxLength >> 3, unit: 'grapheme' }).map((s) => Buffer.from(s)) },
     { weight: 2, arbitrary: fc.uint8Array({ maxLength }) },
     {
       weight: 2,
       arbitrary: fc
         .array(fc.constantFrom('\\', '\\x41', '\xff', '\xc3', '\xe2\x82', '\xf0\x9f\x98\x80', '\xed\xa0\x80', 'a', '/'), {
-          maxLength: maxLength / 4,
+          maxLength: maxLength >> 2,
         })
         .map((parts) => Buffer.from(parts.join(''), 'latin1')),
     },

@@ -42,7 +42,7 @@ function compile(source: string, output: string): void {
 export interface TriggerOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** Becomes a child of another program than the test: for ways that Node has no option for. */
+  /** With a pipe the trigger is told its deeds one by one ({@link Trigger.do}). */
   readonly stdin?: 'ignore' | 'pipe';
 }
 

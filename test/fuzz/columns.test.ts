@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Straight bytes and readable records are the same whatever the kernel sends; hand-made cases: unit/events/straight.
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { connectValues, execValues, exitValues, forkValues } from '../support/arbitraries.ts';
+import { fuzz } from '../support/fuzz.ts';
+import { LANES, straightAndReadable } from '../support/lanes.ts';
+import { officialRequest } from '../support/official.ts';
+import { connect, exec, exit, fork, introduction } from '../support/records.ts';
+
+const lanes = fc.constantFrom(...LANES);
+
+const RECORDS: Readonly<Record<string, [number, fc.Arbitrary<Buffer>]>> = {
+  exec: [6000, execValues.map(exec)],
+  exit: [5000, exitValues.map(exit)],
+  connect: [9000, connectValues.map(connect)],
+};
+
+describe('for any record, straight bytes are those of the official serializer:', function () {
+  this.timeout('5m');
+
+  for (const [name, [runs, arbitrary]] of Object.entries(RECORDS)) {
+    it(name, () => {
+      fuzz(
+        runs,
+        fc.property(lanes, arbitrary, (lane, record) => {
+          const { straight, readable } = straightAndReadable(lane, [record]);
+          assert.deepEqual(straight, [officialRequest(readable)]);
+        }),
+      );
+    });
+  }
+
+  it('a stream in which processes are introduced, fork, act and exit', () => {
+    const any = fc.oneof(
+      execValues.map(introduction),
+      forkValues.map(fork),
+      execValues.map(exec),
+      exitValues.map(exit),
+      connectValues.map(connect),
+    );
+    fuzz(
+      600,
+      fc.property(lanes, fc.array(any, { minLength: 2, maxLength: 8 }), (lane, records) => {
+        const { straight, readable } = straightAndReadable(lane, records);
+        assert.deepEqual(straight, readable.length > 0 ? [officialRequest(readable)] : []);
+      }),
+    );
+  });
+});

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Any bytes in a batch become records or counted malformed ones: never a throw, never a read past a record.
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { EventType, networkConnect, processExec, processExit, processFork } from '../../src/decode/layout.gen.ts';
+import { RecordBatch } from '../../src/decode/record.ts';
+import { connectValues, execValues, exitValues, forkValues } from '../support/arbitraries.ts';
+import { fuzz } from '../support/fuzz.ts';
+import { eachEvent, LANES } from '../support/lanes.ts';
+import { batchOf, connect, exec, exit, fork, OBSERVED } from '../support/records.ts';
+
+const SIZES = [processExec, processFork, processExit, networkConnect].map((struct) => struct.SIZE);
+
+/** The batch read to its end, every event made readable; what came out, for comparison. */
+function readAll(batch: RecordBatch): { events: unknown[]; malformed: number } {
+  const events: unknown[] = [];
+  let last = 0;
+  eachEvent(batch, LANES[0]!, (definition, event, process) => {
+    assert.ok(event.at >= last && event.at % 8 === 0 && event.at + event.size <= batch.bytes.length);
+    last = event.at + event.size;
+    events.push(definition.read(event, process, OBSERVED));
+  });
+  return { events, malformed: batch.malformed };
+}
+
+/** Bytes in a buffer that is larger than they are, with something else behind them. */
+function loaded(bytes: Uint8Array, filler: number): RecordBatch {
+  return batchOf([bytes], 4096, filler);
+}
+
+/** Sizes and types as a record has them, texts anywhere: more than noise ever finds by chance. */
+const crafted = fc
+  .tuple(
+    fc.constantFrom(...SIZES, 48, 0),
+    fc.nat({ max: 80 }),
+    fc.oneof(fc.nat({ max: 7 }), fc.nat({ max: 0xffff })),
+    fc.uint8Array({ minLength: 40, maxLength: 40 }),
+    fc.array(fc.tuple(fc.nat({ max: 380 }), fc.nat({ max: 90 })), { minLength: 9, maxLength: 9 }),
+  )
+  .map(([struct, tail, type, noise, texts]) => {
+    const bytes = Buffer.alloc((struct + tail + 7) & ~7 || 8, Buffer.from(noise));
+    bytes.writeUInt32LE(bytes.length, 0);
+    if (bytes.length >= 8) bytes.writeUInt16LE(type, 4);
+    const { executable, cwd, argv, environment, script, interpreter, stdin, stdout, stderr } = processExec;
+    const fields = [executable, cwd, argv, environment, script, interpreter, stdin.path, stdout.path, stderr.path];
+    if (bytes.length >= processExec.SIZE && (type === EventType.PROCESS || type === EventType.PROCESS_EXEC)) {
+      for (const [i, { offset }] of fields.entries()) {
+        bytes.writeUInt16LE(texts[i]![0], offset);
+        bytes.writeUInt16LE(texts[i]![1], offset + 2);
+      }
+    }
+    return bytes;
+  });
+
+const whole = fc.oneof(execValues.map(exec), forkValues.map(fork), exitValues.map(exit), connectValues.map(connect));
+
+describe('the decoder', function () {
+  this.timeout('5m');
+
+  it('takes any bytes', () => {
+    fuzz(
+      20_000,
+      fc.property(fc.uint8Array({ maxLength: 512 }), (bytes) => {
+        const { events, malformed } = readAll(loaded(bytes, 0xff));
+        assert.ok(bytes.length === 0 || events.length + malformed > 0, 'neither a record nor counted');
+      }),
+    );
+  });
+
+  it('takes records of any size, type and text, and reads nothing behind them', () => {
+    fuzz(
+      10_000,
+      fc.property(fc.array(crafted, { minLength: 1, maxLength: 3 }), (records) => {
+        const bytes = Buffer.concat(records);
+        assert.deepEqual(readAll(loaded(bytes, 0)), readAll(loaded(bytes, 0x3d)));
+      }),
+    );
+  });
+
+  it('reads nothing outside a whole record, and all of a batch', () => {
+    fuzz(
+      1000,
+      fc.property(whole, whole, whole, (before, record, behind) => {
+        const alone = readAll(loaded(record, 0)).events;
+        const among = readAll(batchOf([before, record, behind]));
+        assert.equal(among.malformed, 0);
+        const types = new Set([EventType.PROCESS_EXEC, EventType.PROCESS_EXIT, EventType.NETWORK_CONNECT] as number[]);
+        const exported = [before, record, behind].filter((bytes) => types.has(bytes.readUInt16LE(4)));
+        assert.equal(among.events.length, exported.length);
+        assert.ok(alone.length <= 1);
+      }),
+    );
+  });
+
+  it('counts a record that was damaged anywhere, or reads another one', () => {
+    fuzz(
+      10_000,
+      fc.property(whole, fc.nat(), fc.nat({ max: 255 }), (record, at, byte) => {
+        const damaged = Buffer.from(record);
+        damaged[at % damaged.length] = byte;
+        readAll(loaded(damaged, 0xff));
+        readAll(loaded(damaged.subarray(0, at % damaged.length), 0xff));
+      }),
+    );
+  });
+});

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { readlinkSync } from 'node:fs';
+import { Clock } from '../../src/clock.ts';
+import { EventType, processExec } from '../../src/decode/layout.gen.ts';
+import type { RecordBatch } from '../../src/decode/record.ts';
+import type { HostContext } from '../../src/enrich/process.ts';
+import { Processes } from '../../src/enrich/processes.ts';
+import { Users } from '../../src/enrich/users.ts';
+import type { ReadableEvent } from '../../src/events/event.ts';
+import { COMMON_PROGRAMS, eventDefinitions } from '../../src/events/index.ts';
+import type { AttributeValue } from '../../src/otlp-writer.ts';
+import { LiveSensor } from '../../src/sensor/live.ts';
+import { loadNative } from '../../src/sensor/native.ts';
+import { readSeeds } from './seeds.ts';
+import { skip, Trigger, type TriggerOptions, within } from './triggers.ts';
+import { type ViewName, VIEWS, View } from './view.ts';
+
+export type Attributes = Readonly<Record<string, AttributeValue>>;
+
+/** A record, and the same event in the other levels of detail and without redaction. */
+export interface WatchedRecord extends ReadableEvent {
+  readonly views: Readonly<Record<ViewName, ReadableEvent>>;
+}
+
+export interface WatchOptions {
+  readonly environment?: readonly string[];
+  readonly pendingAfterMs?: number;
+  readonly ringBytes?: number;
+  /** false: attached, but nothing is read before {@link Watch.start}, so the ring fills. */
+  readonly start?: boolean;
+}
+
+/** The inode of a namespace of the host. A sandbox may hide those of its first process; then ours are the host's. */
+export function hostNamespace(name: string): number {
+  const inode = (pid: string) => Number(/\[(\d+)\]/.exec(readlinkSync(`/proc/${pid}/ns/${name}`))![1]);
+  try {
+    return inode('1');
+  } catch {
+    return inode('self');
+  }
+}
+
+const { header } = processExec;
+const DEFINITIONS = eventDefinitions({ redact: true });
+
+/**
+ * The real path from the kernel to OTLP bytes, without the sending: keeps the records of processes that the test
+ * started, and none of the rest of the machine. Whatever it keeps was made both ways, readable and as straight bytes,
+ * and the two were compared.
+ */
+export class Watch {
+  readonly sensor: LiveSensor;
+  readonly records: WatchedRecord[] = [];
+  /** Records by event type that came out of the ring, of every process. */
+  readonly received: number[] = new Array(EventType.TYPES).fill(0);
+  /** Introductions by pid, of the test's own processes. */
+  readonly introductions = new Map<number, number>();
+  readonly host: HostContext & { readonly clock: Clock };
+  processes: Processes;
+  readonly #views: readonly View[];
+  readonly #sequences = new Map<number, { first: number; last: number; count: number }>();
+  readonly #waiting = new Set<() => void>();
+  #malformed = 0;
+  #error: unknown;
+  #closed = false;
+
+  /** @throws SensorError where nothing can be attached */
+  constructor(options: WatchOptions = {}) {
+    this.sensor = new LiveSensor(loadNative(), {
+      ringBytes: options.ringBytes ?? 8 << 20,
+      programs: [...new Set([...COMMON_PROGRAMS, ...DEFINITIONS.flatMap((event) => event.programs)])],
+      events: DEFINITIONS.map((event) => event.type),
+      environment: options.environment ?? ['LD_PRELOAD', 'SSH_CONNECTION'],
+      ...(options.pendingAfterMs !== undefined && { pendingAfterMs: options.pendingAfterMs }),
+    });
+    const users = new Users();
+    this.host = {
+      clock: new Clock(),
+      namespaces: {
+        pid: hostNamespace('pid'),
+        mnt: hostNamespace('mnt'),
+        net: hostNamespace('net'),
+        uts: hostNamespace('uts'),
+        user: hostNamespace('user'),
+      },
+      userName: (uid) => users.name(uid),
+    };
+    this.processes = this.newProcesses();
+    this.#views = VIEWS.map((view) => new View(view, this.host, (program) => this.hook(program)));
+    if (options.start !== false) this.start();
+  }
+
+  start(): void {
+    this.sensor.start((batch) => {
+      try {
+        this.#take(batch);
+      } catch (error) {
+        this.#error ??= error;
+      }
+      for (const wake of this.#waiting) wake();
+    });
+  }
+
+  /** Where a program is attached; undefined when it is not. */
+  hook(program: string): string | undefined {
+    return this.sensor.hooks.find((hook) => hook.program === program && hook.error === '')?.hook;
+  }
+
+  /** Skips the test when the kernel lacks a program of the event. */
+  requires(context: Mocha.Context, event: string): void {
+    const { programs } = DEFINITIONS.find((definition) => definition.name === event)!;
+    const missing = this.sensor.hooks.find((hook) => programs.includes(hook.program) && hook.error !== '');
+    if (missing) skip(context, `${missing.program}: ${missing.error}`);
+  }
+
+  /** A cache that knows nobody, as after a restart of the agent. */
+  newProcesses(): Processes {
+    return new Processes({
+      seeds: readSeeds(),
+      tree: process.pid,
+      forget: (pid, low, high) => this.sensor.forget(pid, low, high),
+    });
+  }
+
+  #take(batch: RecordBatch): void {
+    this.host.clock.offset = this.sensor.clockOffset;
+    for (const event of batch) {
+      const process = this.processes.of(event);
+      this.received[event.type]!++;
+      this.#count(event.u16(header.cpu), event.number64(header.sequence));
+      if (!process.selected) continue;
+      if (event.type === EventType.PROCESS) {
+        this.introductions.set(process.pid, (this.introductions.get(process.pid) ?? 0) + 1);
+      }
+      for (const view of this.#views) view.append(event, process, batch.observed);
+    }
+    this.#malformed = batch.malformed;
+    const byView = this.#views.map((view) => view.compare());
+    for (const [i, record] of byView[0]!.entries()) {
+      const views = Object.fromEntries(this.#views.map((view, v) => [view.name, byView[v]![i]!]));
+      this.records.push({ ...record, views: views as Record<ViewName, ReadableEvent> });
+    }
+  }
+
+  #count(cpu: number, sequence: number): void {
+    if (sequence === 0) return;
+    const seen = this.#sequences.get(cpu) ?? { first: sequence, last: sequence, count: 0 };
+    seen.first = Math.min(seen.first, sequence);
+    seen.last = Math.max(seen.last, sequence);
+    seen.count++;
+    this.#sequences.set(cpu, seen);
+  }
+
+  /** Resolves as soon as the condition holds; it is looked at after each batch. */
+  async until(what: string, condition: () => boolean): Promise<void> {
+    let wake = () => {};
+    const holds = new Promise<void>((resolve, reject) => {
+      wake = () => {
+        if (this.#error) reject(this.#error);
+        else if (condition()) resolve();
+      };
+    });
+    this.#waiting.add(wake);
+    wake();
+    try {
+      await within(holds, () => new Error(`${what} was not seen; seen: ${this.describe()}`));
+    } finally {
+      this.#waiting.delete(wake);
+    }
+  }
+
+  /** Runs a trigger to its end and waits until the ring has given its exit; the lines of truth that it printed. */
+  async lines<T>(name: string, args: readonly string[] = [], options: TriggerOptions = {}): Promise<T[]> {
+    const from = this.records.length;
+    const trigger = new Trigger(name, args, options);
+    const lines = await trigger.end<T>();
+    await this.exited(trigger.pid, from);
+    return lines;
+  }
+
+  /** As {@link lines}, for a trigger that prints one. */
+  async run<T>(name: string, args: readonly string[] = [], options: TriggerOptions = {}): Promise<T> {
+    const lines = await this.lines<T>(name, args, options);
+    assert.equal(lines.length, 1, `${name} prints one line`);
+    return lines[0]!;
+  }
+
+  /** The ring keeps the order, so behind this record lies nothing that the process did. */
+  exited(pid: number, from = 0): Promise<void> {
+    const isExit = (r: WatchedRecord) => r.eventName === 'agentsmith.process.exit' && r.attributes['process.pid'] === pid;
+    return this.until(`the exit of ${pid}`, () => this.records.slice(from).some(isExit));
+  }
+
+  all(name: string, wanted: (record: WatchedRecord) => boolean): WatchedRecord[] {
+    if (this.#error) throw this.#error;
+    return this.records.filter((record) => record.eventName === name && wanted(record));
+  }
+
+  /** The one record that is wanted. @throws when there is none, or another one like it */
+  find(name: string, wanted: (record: WatchedRecord) => boolean): WatchedRecord {
+    const found = this.all(name, wanted);
+    assert.equal(found.length, 1, `${found.length} records of ${name} where one is wanted; seen: ${this.describe()}`);
+    return found[0]!;
+  }
+
+  describe(): string {
+    return this.records.map((r) => `\n  ${r.eventName} ${r.attributes['process.pid']} ${r.body}`).slice(-30).join('');
+  }
+
+  /** Kernel counters of an event type. */
+  counts(type: number): ReturnType<LiveSensor['counts']> {
+    return this.sensor.counts(type);
+  }
+
+  /** Detaches and closes the books: what the kernel says it sent has come, and no number is missing. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.sensor.stop();
+    if (this.#error) throw this.#error;
+    let lost = 0;
+    for (let type: number = EventType.PROCESS; type < EventType.TYPES; type++) {
+      const { attempted, submitted, filtered, ringFull, reserved } = this.counts(type);
+      assert.equal(attempted, submitted + filtered + ringFull + reserved, `attempts of event type ${type}`);
+      assert.equal(this.received[type], submitted, `records received of event type ${type}`);
+      if (type >= EventType.PROCESS_EXEC) lost += ringFull + reserved;
+    }
+    assert.equal(this.#malformed, 0, 'malformed records');
+    let missing = 0;
+    for (const { first, last, count } of this.#sequences.values()) missing += last - first + 1 - count;
+    assert.ok(missing <= lost && (lost > 0 || missing === 0), `${missing} numbers missing, ${lost} records lost`);
+  }
+}
+
+/** A watch for a file of tests, which are all skipped where nothing can be attached. */
+export function openWatch(context: Mocha.Context, options: WatchOptions = {}): Watch {
+  try {
+    return new Watch(options);
+  } catch (error) {
+    const { code, message } = error as Error & { code?: string };
+    if (code === 'EPERM' || code === 'ENOBTF') return skip(context, message);
+    throw error;
+  }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// The promise of the encoder: the bytes that we put straight from the ring equal those that the official serializer
+// makes of the readable event, for whole requests. Which values come out is left to columns.test.ts and the kernel
+// tests; more values than here: test/fuzz/columns.test.ts.
+import assert from 'node:assert/strict';
+import { ExecFlag } from '../../../src/decode/layout.gen.ts';
+import { CONNECT_FLAGS } from '../../support/interesting.ts';
+import { EVENTS, LANES, straightAndReadable } from '../../support/lanes.ts';
+import { officialRequest } from '../../support/official.ts';
+import { connect, exec, exit, fork, introduction } from '../../support/records.ts';
+
+const V6 = Buffer.from('20010db8000000000001000000000001', 'hex');
+const BAD = Buffer.from('caf\xe9\\ \xff', 'latin1');
+const S_IFIFO = 0o010600;
+const S_IFSOCK = 0o140777;
+
+/** Each is a little story: what user space was told before it makes the blocks. */
+const STORIES: Readonly<Record<string, readonly Buffer[]>> = {
+  'a plain exec': [exec({ executable: '/usr/bin/ls', cwd: '/root', argv: ['ls', '-l'], argc: 2, argvSize: 6 })],
+  'an exec with everything': [
+    exec({
+      header: { tid: 4101, comm: BAD, cpu: 65535, sequence: BigInt(Number.MAX_SAFE_INTEGER) },
+      who: { suid: 0, vpid: 7, pidNs: 99, nodename: BAD, auditSession: 0xffffffff, loginUid: 0xffffffff },
+      executable: Buffer.concat([Buffer.from('/opt/'), BAD]),
+      flags: ExecFlag.MEMFD | ExecFlag.DELETED | ExecFlag.ARGV_TRUNCATED,
+      cwd: BAD,
+      argv: ['curl', '-u', 'bob:hunter2', BAD, '', 'ünï', '--token', 'abc'],
+      argc: 8,
+      argvSize: 4_000_000_000,
+      environment: ['LD_PRELOAD=/tmp/x.so', Buffer.concat([Buffer.from('SSH_CONNECTION='), BAD]), 'MY_TOKEN=abc'],
+      script: 'run.sh',
+      interpreter: '/bin/sh',
+      stdin: { mode: S_IFIFO, inode: (1n << 64n) - 1n, path: 'x' },
+      stdout: { mode: S_IFSOCK, inode: 17n, path: 'TCP' },
+      stderr: { mode: 0o100644, inode: 18n, path: BAD },
+    }),
+  ],
+  'an exec of which nothing is known': [exec({ who: { tty: 0, groupLeader: 0, sessionLeader: 0 }, header: { comm: '' } })],
+  'an exec with the longest argv': [exec({ argv: Array.from({ length: 32_000 }, () => ''), argc: 32_000 })],
+  'an exec with a variable that comes twice and one without a usable name': [
+    exec({ environment: ['LD_PRELOAD=a', 'X=1', Buffer.concat([Buffer.from('LD_PRELOAD='), BAD]), 'ä=1', `${'N'.repeat(99)}=1`] }),
+  ],
+  'an exit with a code': [exit({ status: 3 << 8 })],
+  'an exit by a signal with a core dump': [introduction({ executable: '/bin/x' }), exit({ status: 0x8b })],
+  'an exit by a real-time signal': [exit({ status: 64 })],
+  'a connect with everything': [
+    connect({ daddr: V6, saddr: V6, family: 10, flags: CONNECT_FLAGS, result: -111, took: 1_234_567n, sport: 1, dport: 65535 }),
+  ],
+  'a connect over IPv4': [connect({ daddr: Uint8Array.of(180, 101, 49, 11), dport: 443, protocol: 17 })],
+  'a connect of unknown protocol, family and errno': [
+    connect({ family: 99, protocol: 132, flags: CONNECT_FLAGS, result: -4000, took: 1n, cookie: (1n << 64n) - 1n }),
+  ],
+  'a connect of a child that never execs': [
+    introduction({ who: { pid: 4000, start: 4_000_000_000n }, executable: '/usr/sbin/sshd' }),
+    fork({ parentExecId: 7n }),
+    connect(),
+  ],
+};
+
+for (const lane of LANES) {
+  describe(`records of ${lane.name}`, () => {
+    for (const [name, records] of Object.entries(STORIES)) {
+      it(`are byte for byte those of the official serializer: ${name}`, () => {
+        const { straight, readable } = straightAndReadable(lane, records);
+        assert.equal(straight.length, 1);
+        assert.deepEqual(straight[0], officialRequest(readable));
+      });
+    }
+
+    it('are so for many in one request', () => {
+      const { straight, readable } = straightAndReadable(lane, Object.values(STORIES).flat());
+      assert.equal(straight.length, 1);
+      assert.ok(readable.length >= Object.keys(STORIES).length);
+      assert.deepEqual(straight[0], officialRequest(readable));
+    });
+  });
+}
+
+describe('a duration of whole seconds', () => {
+  // The serializer knows JS numbers only and writes an int; a backend would see the attribute change its type.
+  for (const [name, record] of Object.entries({
+    'process.duration': exit({ header: { time: 7_000_000_000n } }),
+    'network.connect.duration': connect({ took: 2_000_000_000n, flags: CONNECT_FLAGS }),
+  })) {
+    it(`stays a double: agentsmith.${name}`, () => {
+      const { straight, readable } = straightAndReadable(LANES[0]!, [record]);
+      const attributes = readable[0]!.attributes;
+      assert.equal(attributes[`agentsmith.${name}`], 2);
+      // The same record with a half more: then the official bytes hold a double, and eight bytes tell which.
+      const half = officialRequest([{ ...readable[0]!, attributes: { ...attributes, [`agentsmith.${name}`]: 2.5 } }]);
+      const [two, twoAndHalf] = [2, 2.5].map((value) => {
+        const bytes = Buffer.alloc(9, 0x21);
+        bytes.writeDoubleLE(value, 1);
+        return bytes;
+      });
+      const at = half.indexOf(twoAndHalf!);
+      assert.ok(at > 0);
+      two!.copy(half, at);
+      assert.deepEqual(straight[0], half);
+    });
+  }
+});
+
+it('every event has its stories here', () => {
+  const told = straightAndReadable(LANES[0]!, Object.values(STORIES).flat()).readable.map((event) => event.eventName);
+  assert.deepEqual(new Set(told), new Set(EVENTS.map((event) => event.name)));
+});
