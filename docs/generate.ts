@@ -103,7 +103,8 @@ function eventSection(event: EventDefinition): string {
   let page = `## \`${name}\`\n\n${about}\n\n`;
   page += `Severity ${SEVERITY[severity]}${dataType === undefined ? '' : `, data type ${dataType}`}; programs \`${programs.join('`, `')}\`.\n\n`;
   page += table('attribute', 'type', 'meaning');
-  for (const [key, column] of Object.entries(attributes)) page += row(`\`${key}\``, column.type, meaning(key));
+  for (const [key, column] of Object.entries(attributes))
+    page += row(`\`${key}\``, column.type, meaning(key));
   if (spread) page += row(`\`${spread.names}\``, 'string', meaning(spread.names));
   return `${page}\n`;
 }
@@ -112,7 +113,8 @@ function eventSection(event: EventDefinition): string {
 export function eventsPage(events: readonly EventDefinition[]): string {
   let page = `${HEAD}# Events\n\nEvery record has the attributes of its event, the process block of its actor at the moment of the event, and the\nlast six. An attribute that is not known is absent. Names that start with \`agentsmith.\` are ours; all others are\nOpenTelemetry's, with its meaning.\n\n`;
   for (const event of events) page += eventSection(event);
-  page += '## The process block\n\nL = also with `--detail lean`, which applies to frequent events (network). Namespaces: on exec and exit, elsewhere\nwhere they are not the host\'s.\n\n';
+  page +=
+    "## The process block\n\nL = also with `--detail lean`, which applies to frequent events (network). Namespaces: on exec and exit, elsewhere\nwhere they are not the host's.\n\n";
   page += table('attribute', 'detail', 'meaning');
   const seen = new Set<string>();
   for (const { key, detail } of BLOCK) {
@@ -122,7 +124,16 @@ export function eventsPage(events: readonly EventDefinition[]): string {
   }
   page += '\n## On every record\n\n';
   page += table('attribute', 'meaning');
-  for (const name of [at.ATTR_THREAD_ID, at.ATTR_THREAD_NAME, at.DATA_TYPE, at.EVENT_CPU, at.EVENT_SEQUENCE, at.EVENT_HOOK, at.ESCAPED, at.REDACTED]) {
+  for (const name of [
+    at.ATTR_THREAD_ID,
+    at.ATTR_THREAD_NAME,
+    at.DATA_TYPE,
+    at.EVENT_CPU,
+    at.EVENT_SEQUENCE,
+    at.EVENT_HOOK,
+    at.ESCAPED,
+    at.REDACTED,
+  ]) {
     page += row(`\`${name}\``, meaning(name));
   }
   page += `\n## Of the agent itself\n\n\`agentsmith.sensor.start\` and \`agentsmith.sensor.stop\` (\`${at.SENSOR_TIER}\`, \`${at.SENSOR_HOOKS}\`, \`${at.SENSOR_MISSING}\`), and\n\`agentsmith.sensor.gap\` (WARN) where records were lost: \`${at.GAP_EVENT}\`, \`${at.GAP_COUNT}\`, \`${at.GAP_REASON}\`, \`${at.GAP_START}\`, \`${at.GAP_END}\`.\n`;
@@ -155,14 +166,16 @@ export function metricsPage(): string {
   page += table('metric', 'kind', 'unit', 'meaning');
   for (const { name, kind, unit, about } of METRICS) page += row(`\`${name}\``, kind, unit, about);
   page += row(`\`${DELAY.name}\``, 'histogram', DELAY.unit, DELAY.about);
-  page += '\nThe exporter reports itself as `otel.sdk.exporter.log.*` and `otel.sdk.exporter.operation.duration`.\n';
+  page +=
+    '\nThe exporter reports itself as `otel.sdk.exporter.log.*` and `otel.sdk.exporter.operation.duration`.\n';
   return page;
 }
 
 /** The event table of the README. */
 export function readmeTable(events: readonly EventDefinition[]): string {
   let text = table('event', 'what happened', 'own attributes');
-  for (const { name, about, attributes } of events) text += row(`\`${name}\``, about, `${Object.keys(attributes).length}`);
+  for (const { name, about, attributes } of events)
+    text += row(`\`${name}\``, about, `${Object.keys(attributes).length}`);
   return text;
 }
 
@@ -173,7 +186,8 @@ const END = '<!-- /events -->';
 export function readmePage(readme: string, events: readonly EventDefinition[]): string {
   const start = readme.indexOf(BEGIN) + BEGIN.length;
   const end = readme.indexOf(END);
-  if (start < BEGIN.length || end < 0) throw new Error('README.md: the marks around the event table are gone');
+  if (start < BEGIN.length || end < 0)
+    throw new Error('README.md: the marks around the event table are gone');
   return readme.slice(0, start) + readmeTable(events) + readme.slice(end);
 }
 

@@ -5,9 +5,15 @@ import { processExec } from './decode/layout.gen.ts';
 import type { RawEvent, RecordBatch } from './decode/record.ts';
 import type { HostContext, Process } from './enrich/process.ts';
 import { Processes, type Seed } from './enrich/processes.ts';
-import { type EventDefinition, type ReadableEvent, type RunnableEvent, runnable, Severity } from './events/event.ts';
-import { Gaps } from './export/gaps.ts';
+import {
+  type EventDefinition,
+  type ReadableEvent,
+  type RunnableEvent,
+  runnable,
+  Severity,
+} from './events/event.ts';
 import type { Exporter } from './export/exporter.ts';
+import { Gaps } from './export/gaps.ts';
 import { Ledger } from './ledger.ts';
 import { registerMetrics } from './metrics.ts';
 import * as at from './semconv.ts';
@@ -61,8 +67,10 @@ export class Agent {
       namespaces: host.namespaces,
       userName: (uid) => host.userName(uid),
     };
-    const hookOf = (program: string) => sensor.hooks.find((hook) => hook.program === program && !hook.error)?.hook;
-    for (const event of events) this.#events[event.type] = runnable(event, { detail, body, host: context, hookOf });
+    const hookOf = (program: string) =>
+      sensor.hooks.find((hook) => hook.program === program && !hook.error)?.hook;
+    for (const event of events)
+      this.#events[event.type] = runnable(event, { detail, body, host: context, hookOf });
     this.ledger = new Ledger(new Map(events.map(({ type, name }) => [type, name])));
     this.processes = new Processes({
       forget: (pid, startLow, startHigh) => sensor.forget(pid, startLow, startHigh),
@@ -77,7 +85,8 @@ export class Agent {
     const { sensor, events, exporter } = this.#options;
     this.#exporter = await exporter?.(this.ledger);
     const { ledger, processes } = this;
-    this.#delay = this.#exporter?.meter && registerMetrics(this.#exporter.meter, { ledger, sensor, processes, events });
+    this.#delay =
+      this.#exporter?.meter && registerMetrics(this.#exporter.meter, { ledger, sensor, processes, events });
     this.#tell('agentsmith.sensor.start', this.#hookAttributes());
     sensor.start((batch) => this.#take(batch));
     this.#timer = setInterval(() => this.#tellGaps(), GAP_INTERVAL_MS);
@@ -115,7 +124,13 @@ export class Agent {
     }
   }
 
-  #print(print: PrintRecord, definition: RunnableEvent, event: RawEvent, process: Process, batch: RecordBatch): void {
+  #print(
+    print: PrintRecord,
+    definition: RunnableEvent,
+    event: RawEvent,
+    process: Process,
+    batch: RecordBatch,
+  ): void {
     print(definition.read(event, process, batch.observed));
     // With no receiver the printed line is the delivery.
     if (!this.#exporter) this.ledger.exported[definition.type]!++;
@@ -129,12 +144,17 @@ export class Agent {
 
   #hookAttributes(): ReadableEvent['attributes'] {
     const { sensor, events } = this.#options;
-    const of = (programs: readonly string[]) => sensor.hooks.filter((hook) => programs.includes(hook.program));
+    const of = (programs: readonly string[]) =>
+      sensor.hooks.filter((hook) => programs.includes(hook.program));
     const attached = events.flatMap(({ name, programs }) =>
-      of(programs).filter((hook) => !hook.error).map((hook) => `${name}=${hook.hook}`),
+      of(programs)
+        .filter((hook) => !hook.error)
+        .map((hook) => `${name}=${hook.hook}`),
     );
     const missing = events.flatMap(({ name, programs }) =>
-      of(programs).filter((hook) => hook.error).map((hook) => `${name}=${hook.program}: ${hook.error}`),
+      of(programs)
+        .filter((hook) => hook.error)
+        .map((hook) => `${name}=${hook.program}: ${hook.error}`),
     );
     return {
       ...(sensor.tier && { [at.SENSOR_TIER]: sensor.tier }),
@@ -146,7 +166,14 @@ export class Agent {
   #tell(eventName: string, attributes: ReadableEvent['attributes']): void {
     const time = now();
     const body = eventName.replace('agentsmith.', '');
-    this.#exporter?.emit({ eventName, severityNumber: Severity.INFO, time, observed: time, body, attributes });
+    this.#exporter?.emit({
+      eventName,
+      severityNumber: Severity.INFO,
+      time,
+      observed: time,
+      body,
+      attributes,
+    });
   }
 
   #tellGaps(): void {

@@ -13,5 +13,6 @@ if (major < 22 || (major === 22 && minor < 15)) {
   process.exitCode = 69;
 } else {
   const { main } = await import('./commands/main.ts');
-  process.exitCode = await main(process.argv.slice(2));
+  // What a receiver still owes us must not hold the process: main has waited for it as long as it may.
+  process.exit(await main(process.argv.slice(2)));
 }

@@ -83,7 +83,8 @@ export class Ledger {
   /** Every loss of user space so far. */
   *losses(): Generator<{ event: string; reason: LossReason; count: number }> {
     for (const [reason, counts] of this.#lost) {
-      for (const [type, name] of this.types()) if (counts[type]) yield { event: name, reason, count: counts[type]! };
+      for (const [type, name] of this.types())
+        if (counts[type]) yield { event: name, reason, count: counts[type]! };
     }
     for (const [reason, count] of this.#mixed) yield { event: MIXED, reason, count };
   }

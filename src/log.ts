@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { inspect } from 'node:util';
-import { DiagLogLevel, type DiagLogger, diag } from '@opentelemetry/api';
+import { type DiagLogger, DiagLogLevel, diag } from '@opentelemetry/api';
 import { printable } from './export/console.ts';
 
 /** OTEL_LOG_LEVEL's words. */
@@ -19,7 +19,9 @@ const LEVELS: Readonly<Record<LogLevel, DiagLogLevel>> = {
 /** One line of stderr; what came from outside cannot break it. */
 function write(word: string, message: string, args: readonly unknown[]): void {
   // Batches and the like come as arguments at debug level: their outline is enough.
-  const rest = args.map((arg) => (typeof arg === 'string' ? arg : inspect(arg, { depth: 0, breakLength: Number.POSITIVE_INFINITY })));
+  const rest = args.map((arg) =>
+    typeof arg === 'string' ? arg : inspect(arg, { depth: 0, breakLength: Number.POSITIVE_INFINITY }),
+  );
   process.stderr.write(`${word}${printable([message, ...rest].join(' '))}\n`);
 }
 

@@ -2,8 +2,8 @@
 import type { Attributes, Histogram, Meter, ObservableResult } from '@opentelemetry/api';
 import type { Processes } from './enrich/processes.ts';
 import { type Ledger, MIXED } from './ledger.ts';
-import type { Sensor } from './sensor/sensor.ts';
 import { ATTR_ERROR_TYPE } from './semconv.ts';
+import type { Sensor } from './sensor/sensor.ts';
 
 /** What {@link registerMetrics} reads at each collection. */
 export interface MetricSources {
@@ -11,7 +11,11 @@ export interface MetricSources {
   readonly sensor: Sensor;
   readonly processes: Processes;
   /** Event name of each exported event type of the kernel, and its programs. */
-  readonly events: readonly { readonly type: number; readonly name: string; readonly programs: readonly string[] }[];
+  readonly events: readonly {
+    readonly type: number;
+    readonly name: string;
+    readonly programs: readonly string[];
+  }[];
 }
 
 const EVENT = 'agentsmith.event.name';
@@ -49,7 +53,8 @@ export const METRICS: readonly {
     name: 'agentsmith.sensor.event.received',
     kind: 'counter',
     unit: '{event}',
-    about: 'Events that user space read from the ring: exported + filtered + in memory + dropped in user space.',
+    about:
+      'Events that user space read from the ring: exported + filtered + in memory + dropped in user space.',
     observe: ({ ledger, events }, add) => {
       for (const { type, name } of events) add(ledger.received[type]!, { [EVENT]: name });
     },
@@ -70,7 +75,8 @@ export const METRICS: readonly {
     unit: '{event}',
     about: 'Events that the user asked not to see, and those of the agent itself.',
     observe: ({ ledger, sensor, events }, add) => {
-      for (const { type, name } of events) add(sensor.counts(type).filtered + ledger.filtered[type]!, { [EVENT]: name });
+      for (const { type, name } of events)
+        add(sensor.counts(type).filtered + ledger.filtered[type]!, { [EVENT]: name });
     },
   },
   {
@@ -84,7 +90,8 @@ export const METRICS: readonly {
         add(ringFull, { [EVENT]: name, [ATTR_ERROR_TYPE]: 'ring_full' });
         add(reserved, { [EVENT]: name, [ATTR_ERROR_TYPE]: 'reserved' });
       }
-      for (const { event, reason, count } of ledger.losses()) add(count, { [EVENT]: event, [ATTR_ERROR_TYPE]: reason });
+      for (const { event, reason, count } of ledger.losses())
+        add(count, { [EVENT]: event, [ATTR_ERROR_TYPE]: reason });
     },
   },
   {
@@ -159,7 +166,9 @@ export function registerMetrics(meter: Meter, sources: MetricSources): Histogram
   for (const { name, kind, unit, about, observe } of METRICS) {
     const options = { unit, description: about };
     const instrument =
-      kind === 'counter' ? meter.createObservableCounter(name, options) : meter.createObservableUpDownCounter(name, options);
+      kind === 'counter'
+        ? meter.createObservableCounter(name, options)
+        : meter.createObservableUpDownCounter(name, options);
     instrument.addCallback((result: ObservableResult) =>
       observe(sources, (value, attributes) => result.observe(value, attributes)),
     );
@@ -170,4 +179,3 @@ export function registerMetrics(meter: Meter, sources: MetricSources): Histogram
     advice: { explicitBucketBoundaries: [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30] },
   });
 }
-

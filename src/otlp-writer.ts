@@ -92,7 +92,8 @@ export class Writer {
     if (end - start < 48) {
       for (let i = start; i < end; i++) this.bytes[this.at++] = from[i]!;
     } else {
-      (from as Buffer).copy(this.bytes, this.at, start, end);
+      // Of what is no Buffer too (the SDK's serializer gives plain arrays), without a view in between.
+      Buffer.prototype.copy.call(from as Buffer, this.bytes, this.at, start, end);
       this.at += end - start;
     }
   }

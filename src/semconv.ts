@@ -35,7 +35,8 @@ export const ATTR_PROCESS_WORKING_DIRECTORY = 'process.working_directory';
 export const ATTR_THREAD_ID = 'thread.id';
 export const ATTR_THREAD_NAME = 'thread.name';
 /** `process.environment_variable.<NAME>` */
-export const ATTR_PROCESS_ENVIRONMENT_VARIABLE = (name: string): string => `process.environment_variable.${name}`;
+export const ATTR_PROCESS_ENVIRONMENT_VARIABLE = (name: string): string =>
+  `process.environment_variable.${name}`;
 
 export const AUDIT_LOGIN_USER_ID = 'agentsmith.audit.login_user.id';
 export const AUDIT_SESSION_ID = 'agentsmith.audit.session.id';

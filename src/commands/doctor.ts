@@ -26,10 +26,16 @@ function tryRead<T>(get: () => T): T | undefined {
 async function checkReceiver(endpoint: string | undefined): Promise<void> {
   const options = grpcOptions('LOGS', endpoint);
   const connection = new GrpcConnection(options);
-  const transport = new GrpcTransport({ connection, path: LOGS_PATH, headers: options.headers, compression: 'none' });
+  const transport = new GrpcTransport({
+    connection,
+    path: LOGS_PATH,
+    headers: options.headers,
+    compression: 'none',
+  });
   try {
     const answer = await transport.send(new Uint8Array(0), RECEIVER_TIMEOUT_MS);
-    if (answer.status !== 'success') throw answer.error ?? new Error(`${options.url} did not take an empty request`);
+    if (answer.status !== 'success')
+      throw answer.error ?? new Error(`${options.url} did not take an empty request`);
   } finally {
     transport.shutdown();
   }
@@ -51,7 +57,10 @@ export async function doctorCommand(settings: Settings): Promise<ExitCode> {
       return { hooks: sensor.hooks, close: () => void sensor.stop() };
     },
     ...(settings.exporting && {
-      receiver: { url: grpcOptions('LOGS', settings.endpoint).url, check: () => checkReceiver(settings.endpoint) },
+      receiver: {
+        url: grpcOptions('LOGS', settings.endpoint).url,
+        check: () => checkReceiver(settings.endpoint),
+      },
     }),
   };
   const { lines, ok } = await doctor(probes);

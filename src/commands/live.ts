@@ -14,7 +14,9 @@ import type { HookReport } from '../sensor/sensor.ts';
 
 /** The definitions that the settings ask for. */
 export function chosenEvents(settings: Settings): readonly EventDefinition[] {
-  return eventDefinitions({ redact: !settings.noRedact }).filter(({ name }) => settings.events.includes(name));
+  return eventDefinitions({ redact: !settings.noRedact }).filter(({ name }) =>
+    settings.events.includes(name),
+  );
 }
 
 /** Opens the kernel for the chosen events. @throws SensorError; the error of open(2) for --bpf-object */
@@ -33,13 +35,16 @@ export function thisHost(): { users: Users; namespaces: ReturnType<typeof readHo
   return { users: new Users(), namespaces: readHostNamespaces() };
 }
 
-/** Hooks of one event, as one word each; the programs that are missing with their reason. */
-export function hooksOf(event: EventDefinition, hooks: readonly HookReport[]): { attached: string[]; missing: string[] } {
+/** The hooks of one event that are attached, and its programs that are missing, by reason. */
+function hooksOf(
+  event: EventDefinition,
+  hooks: readonly HookReport[],
+): { attached: string[]; missing: Map<string, string[]> } {
   const own = hooks.filter((hook) => event.programs.includes(hook.program));
-  return {
-    attached: own.filter((hook) => !hook.error).map((hook) => hook.hook),
-    missing: own.filter((hook) => hook.error).map((hook) => `${hook.hook || hook.program} (${hook.error})`),
-  };
+  const missing = new Map<string, string[]>();
+  for (const { program, error } of own)
+    if (error) missing.set(error, [...(missing.get(error) ?? []), program]);
+  return { attached: own.filter((hook) => !hook.error).map((hook) => hook.hook), missing };
 }
 
 /** The first lines of a run: what is watched, by which hooks, and what is not. */
@@ -50,7 +55,9 @@ export function tellHooks(sensor: LiveSensor, events: readonly EventDefinition[]
     const { attached, missing } = hooksOf(event, sensor.hooks);
     const name = event.name.replace('agentsmith.', '').padEnd(15);
     for (const [i, hook] of attached.entries()) log.info(`  ${i === 0 ? name : ' '.repeat(15)} ${hook}`);
-    for (const reason of missing) log.warn(`${name.trim()}: missing ${reason}; try \`doctor\``);
+    for (const [reason, programs] of missing) {
+      log.warn(`${name.trim()}: without ${programs.join(', ')} (${reason}); try \`doctor\``);
+    }
   }
   if (sensor.cgroup.scope === 'container') log.warn(`connect: this container only (${sensor.cgroup.how})`);
   if (sensor.cgroup.scope === 'none') log.warn(`connect: not seen (${sensor.cgroup.how})`);

@@ -19,7 +19,9 @@ export async function recordCommand(file: string, settings: Settings): Promise<E
   }
   tellHooks(sensor, events);
   log.warn(`${file} will hold arguments as they are, secrets too; it is readable by you alone`);
-  log.info(settings.duration === undefined ? 'stop: Ctrl-C' : `stop: Ctrl-C, or after ${settings.duration / 1000} s`);
+  log.info(
+    settings.duration === undefined ? 'stop: Ctrl-C' : `stop: Ctrl-C, or after ${settings.duration / 1000} s`,
+  );
   let failed: Error | undefined;
   await new Promise<void>((resolve) => {
     process.once('SIGINT', () => resolve());

@@ -25,7 +25,10 @@ class Printer {
 
   constructor(settings: Settings) {
     const { isTTY, columns } = process.stdout;
-    const options = { columns: Math.min(isTTY ? columns : 100, 100), colour: isTTY === true && !settings.noColor };
+    const options = {
+      columns: Math.min(isTTY ? columns : 100, 100),
+      colour: isTTY === true && !settings.noColor,
+    };
     this.#format = settings.output === 'json' ? jsonLine : (record) => consoleLine(record, options);
   }
 
@@ -49,7 +52,11 @@ function printing(settings: Settings): Pick<AgentOptions, 'print' | 'flushPrint'
 /** The exporter that the settings ask for. @throws EndpointError */
 function exporting(settings: Settings): Pick<AgentOptions, 'exporter'> {
   if (!settings.exporting) {
-    log.info(settings.output === 'none' ? 'records: nowhere (--output none)' : 'records: this terminal; --endpoint sends them');
+    log.info(
+      settings.output === 'none'
+        ? 'records: nowhere (--output none)'
+        : 'records: this terminal; --endpoint sends them',
+    );
     return {};
   }
   const logs = grpcOptions('LOGS', settings.endpoint);
@@ -61,7 +68,10 @@ function exporting(settings: Settings): Pick<AgentOptions, 'exporter'> {
     metricsIntervalMs: settings.metricsInterval,
     onState: (status) => {
       if (status.ok) log.info(`${logs.url}: takes records again`);
-      else log.warn(`${status.error.message}; records are kept within ${settings.queueSize >> 20} MiB and sent later`);
+      else
+        log.warn(
+          `${status.error.message}; records are kept within ${settings.queueSize >> 20} MiB and sent later`,
+        );
     },
     onPartial: (rejected, message) => log.warn(`${logs.url}: rejected ${rejected} records: ${message}`),
   };
@@ -79,14 +89,20 @@ function tellLedger({ ledger }: Agent): void {
   const lost = [...ledger.losses()];
   const exported = sum(ledger.exported) + ledger.exportedMixed;
   const total = lost.reduce((all, { count }) => all + count, 0);
-  const reasons = lost.map(({ event, reason, count }) => `${count} ${event.replace('agentsmith.', '')} ${reason}`);
+  const reasons = lost.map(
+    ({ event, reason, count }) => `${count} ${event.replace('agentsmith.', '')} ${reason}`,
+  );
   log.info(
     `${exported} delivered, ${sum(ledger.filtered)} filtered, ${total} lost${total > 0 ? ` (${reasons.join(', ')})` : ''}`,
   );
 }
 
 /** Runs an agent until `ended` or a signal; a second signal ends the flush at once. */
-async function runAgent(agent: Agent, settings: Settings, ended: Promise<Error | undefined>): Promise<ExitCode> {
+async function runAgent(
+  agent: Agent,
+  settings: Settings,
+  ended: Promise<Error | undefined>,
+): Promise<ExitCode> {
   let stop: (error?: Error) => void = () => {};
   const stopped = new Promise<Error | undefined>((resolve) => {
     stop = resolve;
@@ -121,7 +137,9 @@ export async function runCommand(settings: Settings): Promise<ExitCode> {
   const sensor = openSensor(settings, events);
   tellHooks(sensor, events);
   if (settings.noRedact) log.warn('secrets in arguments and environment are shown (--no-redact)');
-  log.info(settings.duration === undefined ? 'stop: Ctrl-C' : `stop: Ctrl-C, or after ${settings.duration / 1000} s`);
+  log.info(
+    settings.duration === undefined ? 'stop: Ctrl-C' : `stop: Ctrl-C, or after ${settings.duration / 1000} s`,
+  );
   const agent = new Agent({
     sensor,
     events,

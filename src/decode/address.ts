@@ -10,7 +10,9 @@ function digitsOf(value: number): number {
 
 /** Bytes that {@link writeIpv4} writes. */
 export function ipv4Length(bytes: Uint8Array, at: number): number {
-  return digitsOf(bytes[at]!) + digitsOf(bytes[at + 1]!) + digitsOf(bytes[at + 2]!) + digitsOf(bytes[at + 3]!) + 3;
+  return (
+    digitsOf(bytes[at]!) + digitsOf(bytes[at + 1]!) + digitsOf(bytes[at + 2]!) + digitsOf(bytes[at + 3]!) + 3
+  );
 }
 
 /** Dotted decimal of the four bytes at `at`. */

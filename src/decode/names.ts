@@ -2,7 +2,14 @@
 import { constants } from 'node:os';
 
 /** What the network stack answers and Node has no constant for (include/uapi/asm-generic/errno.h). */
-const MORE_ERRNOS = { ENONET: 64, ESOCKTNOSUPPORT: 94, EPFNOSUPPORT: 96, ESHUTDOWN: 108, EHOSTDOWN: 112, EREMOTEIO: 121 };
+const MORE_ERRNOS = {
+  ENONET: 64,
+  ESOCKTNOSUPPORT: 94,
+  EPFNOSUPPORT: 96,
+  ESHUTDOWN: 108,
+  EHOSTDOWN: 112,
+  EREMOTEIO: 121,
+};
 
 /** errno names by number as `error.type` uses them: the kernel's own (EAGAIN, not EWOULDBLOCK; EOPNOTSUPP, not ENOTSUP). */
 export const ERRNO_NAMES: ReadonlyMap<number, string> = first(

@@ -86,7 +86,10 @@ function turnPath(bytes: Uint8Array, start: number, length: number): number {
 }
 
 /** A path turned round: `bytes` is shared and holds until the next turn. */
-export const PathText: { readonly bytes: Buffer; turn(bytes: Uint8Array, start: number, length: number): number } = {
+export const PathText: {
+  readonly bytes: Buffer;
+  turn(bytes: Uint8Array, start: number, length: number): number;
+} = {
   bytes: turned,
   turn: turnPath,
 };

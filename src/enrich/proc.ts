@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { nameOf, type HostNamespaces } from './process.ts';
+import { type HostNamespaces, nameOf } from './process.ts';
 import type { Seed } from './processes.ts';
 
 /** pid_max of Linux: more entries than that /proc cannot have. */
@@ -20,7 +20,9 @@ export function parseStat(stat: string): { comm: string; parent: number } | unde
   const open = stat.indexOf('(');
   const close = stat.lastIndexOf(')');
   const parent = Number(stat.slice(close + 2).split(' ')[1]);
-  return open < 0 || close < open || !Number.isInteger(parent) ? undefined : { comm: stat.slice(open + 1, close), parent };
+  return open < 0 || close < open || !Number.isInteger(parent)
+    ? undefined
+    : { comm: stat.slice(open + 1, close), parent };
 }
 
 /**
@@ -44,7 +46,8 @@ export function readSeeds(root = '/proc'): Map<number, Seed> {
 /** Namespace inodes of the host's first process; of our own where that may not be looked at. */
 export function readHostNamespaces(root = '/proc'): HostNamespaces {
   const inode = (name: string) => {
-    const link = read(() => readlinkSync(`${root}/1/ns/${name}`)) ?? read(() => readlinkSync(`${root}/self/ns/${name}`));
+    const link =
+      read(() => readlinkSync(`${root}/1/ns/${name}`)) ?? read(() => readlinkSync(`${root}/self/ns/${name}`));
     return Number(/\[(\d+)\]/.exec(link ?? '')?.[1] ?? 0);
   };
   return { pid: inode('pid'), mnt: inode('mnt'), net: inode('net'), uts: inode('uts'), user: inode('user') };

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { decodeText, needsEscape } from '../decode/text.ts';
+
+import type { Clock } from '../clock.ts';
 import { processExec } from '../decode/layout.gen.ts';
 import { ttyPath } from '../decode/names.ts';
 import { WHO_WORDS } from '../decode/record.ts';
-import type { Clock } from '../clock.ts';
+import { decodeText, needsEscape } from '../decode/text.ts';
 import { type AttributeValue, type Key, key, Writer } from '../otlp-writer.ts';
 import * as at from '../semconv.ts';
 
@@ -107,7 +108,9 @@ export class Process {
 
   /** ISO 8601; computed once, so that a step of the clock does not give a process two birthdays. */
   creationTime(clock: Clock): string {
-    this.#creationTime ??= new Date(Number(clock.wall(this.startLow, this.startHigh) / 1_000_000n)).toISOString();
+    this.#creationTime ??= new Date(
+      Number(clock.wall(this.startLow, this.startHigh) / 1_000_000n),
+    ).toISOString();
     return this.#creationTime;
   }
 
@@ -146,9 +149,15 @@ const hostUser = (uid: number, process: Process, host: HostContext) =>
 const ttyOf = (process: Process) => ttyPath(process.u32(who.tty));
 
 /** A namespace is told where it differs from the host's; exec and exit (FULL) always tell. */
-const namespace = (name: string, field: { offset: number }, own: (host: HostNamespaces) => number): BlockAttribute[] => [
+const namespace = (
+  name: string,
+  field: { offset: number },
+  own: (host: HostNamespaces) => number,
+): BlockAttribute[] => [
   attribute(name, Detail.FULL, (p) => `${p.u32(field)}`),
-  attribute(name, STANDARD, (p, host) => (p.u32(field) === own(host.namespaces) ? undefined : `${p.u32(field)}`)),
+  attribute(name, STANDARD, (p, host) =>
+    p.u32(field) === own(host.namespaces) ? undefined : `${p.u32(field)}`,
+  ),
 ];
 
 /** The process block of docs/events.md, in the order of the record. */
@@ -201,7 +210,11 @@ export function nameOf(path: string): string {
 }
 
 /** The block as readable attributes, in the order of the record. */
-export function readBlock(process: Process, detail: Detail, host: HostContext): Record<string, AttributeValue> {
+export function readBlock(
+  process: Process,
+  detail: Detail,
+  host: HostContext,
+): Record<string, AttributeValue> {
   const attributes: Record<string, AttributeValue> = {};
   for (const row of ROWS[detail]) {
     const value = row.read(process, host);
@@ -230,5 +243,8 @@ function encodeBlock(process: Process, detail: Detail, host: HostContext): Block
     const value = row.read(process, host);
     if (value !== undefined) scratch.attribute(0x32, row.key, value);
   }
-  return { bytes: Buffer.from(scratch.bytes.subarray(0, scratch.at)), escaped: escapedInBlock(process, detail) };
+  return {
+    bytes: Buffer.from(scratch.bytes.subarray(0, scratch.at)),
+    escaped: escapedInBlock(process, detail),
+  };
 }

@@ -53,7 +53,8 @@ export class Processes {
   /** The process of an event, brought up to date by it. The entry holds until the next call. */
   of(event: RawEvent): Process {
     let process = this.#byPid.get(event.u32(who.pid));
-    if (process === undefined || !isSame(process, event)) process = (process && this.#former(event)) ?? this.#enter(event);
+    if (process === undefined || !isSame(process, event))
+      process = (process && this.#former(event)) ?? this.#enter(event);
     if (!event.sameWho(process.who)) {
       event.copyWho(process.who);
       process.changed();
@@ -80,7 +81,9 @@ export class Processes {
     if (event.type === EventType.PROCESS_FORK && parent) {
       const low = event.low(processFork.parentExecId);
       const high = event.high(processFork.parentExecId);
-      process.image = [parent.image, parent.previous].find((i) => i?.execIdLow === low && i.execIdHigh === high);
+      process.image = [parent.image, parent.previous].find(
+        (i) => i?.execIdLow === low && i.execIdHigh === high,
+      );
     }
     process.ancestry = this.#ancestry(parentPid, parent);
     process.selected = this.#isSelected(pid, parentPid, parent);

@@ -94,8 +94,14 @@ export function seconds(field: Field): Column {
 
 /** One of a few values: each whole attribute is encoded once. A number that is not listed makes it absent. */
 export function oneOf(field: Field, names: Readonly<Record<number, string>>): Column {
-  const of = field.type === 'u16' || field.type === 'port' ? (e: RawEvent) => e.u16(field) : (e: RawEvent) => e.u32(field);
-  return enumerated((event) => of(event), new Map(Object.entries(names).map(([n, name]) => [Number(n), name])));
+  const of =
+    field.type === 'u16' || field.type === 'port'
+      ? (e: RawEvent) => e.u16(field)
+      : (e: RawEvent) => e.u32(field);
+  return enumerated(
+    (event) => of(event),
+    new Map(Object.entries(names).map(([n, name]) => [Number(n), name])),
+  );
 }
 
 /** The name of a negative errno in an `err_no` member; absent for 0, `_OTHER` for a number without a name. */
@@ -178,7 +184,8 @@ export function either(condition: Condition, first: Column, second: Column): Col
     read: (event, process, notes) => (condition(event) ? yes : no).read(event, process, notes),
     writer: (name) => {
       const [writeYes, writeNo] = [yes.writer(name), no.writer(name)];
-      return (event, process, out, notes) => (condition(event) ? writeYes : writeNo)(event, process, out, notes);
+      return (event, process, out, notes) =>
+        (condition(event) ? writeYes : writeNo)(event, process, out, notes);
     },
     text: (event, process, out) => writeSummary(condition(event) ? first : second, event, process, out),
   };
@@ -196,7 +203,14 @@ export function writeSummary(column: Column, event: RawEvent, process: Process, 
 }
 
 /** Bytes [start, end) of `bytes` as a string attribute, escaped where they are no UTF-8. */
-function writeText(out: Writer, k: ReturnType<typeof key>, bytes: Buffer, start: number, end: number, notes: Notes): void {
+function writeText(
+  out: Writer,
+  k: ReturnType<typeof key>,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  notes: Notes,
+): void {
   if (isAscii(bytes, start, end)) {
     out.stringAttribute(ATTRIBUTE, k, end - start);
     out.copy(bytes, start, end);
@@ -232,7 +246,8 @@ export function chars(field: Field & { readonly length: number }): Column {
 
 /** A `struct path_text`. */
 export function path(field: Field): Column {
-  const turn = (event: RawEvent) => PathText.turn(event.bytes, event.textStart(field), event.textLength(field));
+  const turn = (event: RawEvent) =>
+    PathText.turn(event.bytes, event.textStart(field), event.textLength(field));
   return {
     type: 'string',
     read: (event, _process, notes) => {

@@ -79,7 +79,8 @@ function common(event: EventDefinition, options: RecordOptions, detail: Detail):
           [at.ATTR_THREAD_ID, { ...threadId, ...onlyThread() }],
           [at.ATTR_THREAD_NAME, threadName],
         ];
-  const dataType: [string, Column][] = event.dataType === undefined ? [] : [[at.DATA_TYPE, number(event.dataType)]];
+  const dataType: [string, Column][] =
+    event.dataType === undefined ? [] : [[at.DATA_TYPE, number(event.dataType)]];
   const hook = options.detail === 'all' ? options.hookOf(event.programs[0] ?? '') : undefined;
   const hooks: [string, Column][] = hook ? [[at.EVENT_HOOK, text(hook)]] : [];
   return [...standard, ...dataType, [at.EVENT_CPU, cpu], [at.EVENT_SEQUENCE, sequence], ...hooks];
@@ -147,7 +148,8 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
         if (value !== undefined) attributes[name] = value;
       };
       own.forEach(add);
-      if (definition.spread) Object.assign(attributes, Object.fromEntries(spreadOf(definition.spread, event, seen)));
+      if (definition.spread)
+        Object.assign(attributes, Object.fromEntries(spreadOf(definition.spread, event, seen)));
       Object.assign(attributes, readBlock(process, detail, host));
       seen.escaped.push(...escapedInBlock(process, detail));
       behind.forEach(add);
@@ -173,7 +175,8 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
       notes.redacted.length = 0;
       for (let i = 0; i < writeOwn.length; i++) writeOwn[i]!(event, process, out, notes);
       if (definition.spread) {
-        for (const [name, value] of spreadOf(definition.spread, event, notes)) out.attribute(ATTRIBUTE, key(name), value);
+        for (const [name, value] of spreadOf(definition.spread, event, notes))
+          out.attribute(ATTRIBUTE, key(name), value);
       }
       const block = process.block(detail, host);
       out.copy(block.bytes, 0, block.bytes.length);
@@ -228,7 +231,9 @@ function summaryOf(definition: EventDefinition, event: RawEvent, process: Proces
 }
 
 /** Writes the summary as plain text. */
-function summaryWriter(definition: EventDefinition): (event: RawEvent, process: Process, out: Writer) => void {
+function summaryWriter(
+  definition: EventDefinition,
+): (event: RawEvent, process: Process, out: Writer) => void {
   const list = parts(definition);
   return (event, process, out) => {
     for (const part of list) {

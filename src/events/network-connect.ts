@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ConnectFlag, EventType, networkConnect as c } from '../decode/layout.gen.ts';
+import { ConnectFlag, networkConnect as c, EventType } from '../decode/layout.gen.ts';
 import * as at from '../semconv.ts';
 import { address, constant, decimal, either, errno, flag, int, oneOf, seconds, when } from './column.ts';
 import { type EventDefinition, Severity } from './event.ts';

@@ -10,7 +10,9 @@ const signalOf = (event: RawEvent) => event.u32(e.status) & 0x7f;
 const codeOf = (event: RawEvent) => (event.u32(e.status) >>> 8) & 0xff;
 const lived = (event: RawEvent) => (event.number64(e.header.time) - event.number64(e.who.start)) / 1e9;
 /** Real-time signals have no names of their own. */
-const NAMES = new Map(Array.from({ length: 64 }, (_, i) => [i + 1, SIGNAL_NAMES.get(i + 1) ?? `SIGRTMIN+${i + 1 - 34}`]));
+const NAMES = new Map(
+  Array.from({ length: 64 }, (_, i) => [i + 1, SIGNAL_NAMES.get(i + 1) ?? `SIGRTMIN+${i + 1 - 34}`]),
+);
 
 /** A duration for people: 0.4 ms, 1.2 s, 3 min. */
 export function shortDuration(seconds: number): string {

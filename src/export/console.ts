@@ -46,6 +46,9 @@ export function consoleLine(record: ReadableEvent, options: { columns: number; c
   const head = `${timeOfDay(record.time)} ${event.padEnd(EVENT_WIDTH)} ${fit(process, PROCESS_WIDTH).padEnd(PROCESS_WIDTH)} `;
   const summary = fit(printable(record.body ?? ''), options.columns - head.length);
   if (!options.colour) return `${head}${summary}`.trimEnd();
-  const colour = record.severityNumber >= Severity.WARN ? WARNING : (COLOURS[event.slice(event.lastIndexOf('.') + 1)] ?? '');
+  const colour =
+    record.severityNumber >= Severity.WARN
+      ? WARNING
+      : (COLOURS[event.slice(event.lastIndexOf('.') + 1)] ?? '');
   return `${DIM}${head.slice(0, 12)}${RESET} ${colour}${head.slice(13, 13 + EVENT_WIDTH)}${RESET}${head.slice(13 + EVENT_WIDTH)}${summary}`;
 }

@@ -13,7 +13,15 @@ import { GrpcConnection } from './grpc-connection.ts';
 import type { GrpcOptions } from './grpc-options.ts';
 import { isSameReceiver } from './grpc-options.ts';
 import { createGrpcSender } from './grpc-sender.ts';
-import { createLoggerProvider, createMeterProvider, createStockProvider, emit, envelopeOf, loggerOf, SCOPE } from './otel.ts';
+import {
+  createLoggerProvider,
+  createMeterProvider,
+  createStockProvider,
+  emit,
+  envelopeOf,
+  loggerOf,
+  SCOPE,
+} from './otel.ts';
 import type { ReceiverStatus } from './receiver-state.ts';
 import type { Sender } from './sender.ts';
 
@@ -56,7 +64,10 @@ function providers(options: ExporterOptions): Providers {
   const { logs, metrics, resource, metricsIntervalMs: intervalMillis } = options;
   const connection = new GrpcConnection(logs);
   const shared = isSameReceiver(logs, metrics) ? connection : new GrpcConnection(metrics);
-  return { connection, meters: createMeterProvider(resource, { grpc: metrics, connection: shared, intervalMillis }) };
+  return {
+    connection,
+    meters: createMeterProvider(resource, { grpc: metrics, connection: shared, intervalMillis }),
+  };
 }
 
 /** Ring bytes → OTLP bytes → batches → sender. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Severity, type ReadableEvent } from '../events/event.ts';
+import { type ReadableEvent, Severity } from '../events/event.ts';
 import type { KernelCounts, Ledger } from '../ledger.ts';
 import * as at from '../semconv.ts';
 

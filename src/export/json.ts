@@ -6,7 +6,8 @@ import type { AttributeValue } from '../otlp-writer.ts';
 function anyValue(value: AttributeValue): object {
   if (typeof value === 'string') return { stringValue: value };
   if (typeof value === 'boolean') return { boolValue: value };
-  if (typeof value === 'number') return Number.isInteger(value) ? { intValue: `${value}` } : { doubleValue: value };
+  if (typeof value === 'number')
+    return Number.isInteger(value) ? { intValue: `${value}` } : { doubleValue: value };
   return { arrayValue: { values: value.map(anyValue) } };
 }
 

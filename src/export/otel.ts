@@ -7,7 +7,11 @@
 import type { Logger, LogRecord, SeverityNumber } from '@opentelemetry/api';
 import type { InstrumentationScope } from '@opentelemetry/core';
 import { createOtlpNetworkExportDelegate, ExporterMetrics } from '@opentelemetry/otlp-exporter-base';
-import { MetricsExporterMetricsHelper, ProtobufLogsSerializer, ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer';
+import {
+  MetricsExporterMetricsHelper,
+  ProtobufLogsSerializer,
+  ProtobufMetricsSerializer,
+} from '@opentelemetry/otlp-transformer';
 import type { Resource } from '@opentelemetry/resources';
 import { LoggerProvider, type LogRecordProcessor, type ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import {
@@ -17,13 +21,13 @@ import {
   type PushMetricExporter,
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
+import { VERSION } from '../config/version.ts';
 import type { ReadableEvent } from '../events/event.ts';
 import type { Envelope } from './batches.ts';
 import type { GrpcConnection } from './grpc-connection.ts';
 import type { GrpcOptions } from './grpc-options.ts';
 import { RetryingTransport } from './retrying-transport.ts';
 import { GrpcTransport, METRICS_PATH } from './transport-grpc.ts';
-import { VERSION } from '../config/version.ts';
 
 /** One scope for all of our records; the attribute names follow this version of the conventions. */
 export const SCOPE: InstrumentationScope = {
@@ -48,7 +52,12 @@ function* fields(bytes: Uint8Array, from = 0, to = bytes.length): Generator<[num
 }
 
 /** The one ScopeLogs of a request that the official serializer made. */
-function scopeLogs(request: Uint8Array): { resource: [number, number]; scope: [number, number]; record: [number, number]; end: number } {
+function scopeLogs(request: Uint8Array): {
+  resource: [number, number];
+  scope: [number, number];
+  record: [number, number];
+  end: number;
+} {
   const [, start, end] = fields(request).next().value!;
   const [resource, logs] = [...fields(request, start, end)];
   const [scope, record] = [...fields(request, logs![1], logs![2])];
@@ -88,7 +97,14 @@ export function officialRequest(events: readonly ReadableEvent[], resource: Reso
 
 /** Resource and scope as the official serializer writes them, for {@link Batches}. */
 export function envelopeOf(resource: Resource): Envelope {
-  const empty: ReadableEvent = { eventName: 'x', severityNumber: 9, time: 0n, observed: 0n, body: undefined, attributes: {} };
+  const empty: ReadableEvent = {
+    eventName: 'x',
+    severityNumber: 9,
+    time: 0n,
+    observed: 0n,
+    body: undefined,
+    attributes: {},
+  };
   const request = officialRequest([empty], resource);
   const parts = scopeLogs(request);
   return {
@@ -148,32 +164,56 @@ export interface StockReceiver {
  * The stock lane: LoggerProvider, BatchLogRecordProcessor and exporter-logs-otlp-grpc as they come. It never retries
  * and loses what its queue does not hold; it is there for users' own processors, and as what we measure against.
  */
-export async function createStockProvider(resource: Resource, receiver: StockReceiver): Promise<LoggerProvider> {
+export async function createStockProvider(
+  resource: Resource,
+  receiver: StockReceiver,
+): Promise<LoggerProvider> {
   const { BatchLogRecordProcessor } = await import('@opentelemetry/sdk-logs');
   const { OTLPLogExporter } = await import('@opentelemetry/exporter-logs-otlp-grpc');
   const { Metadata } = await import('@grpc/grpc-js');
   const metadata = new Metadata();
   for (const [name, value] of Object.entries(receiver.headers)) metadata.set(name, value);
-  const exporter = new OTLPLogExporter({ url: receiver.url, metadata, timeoutMillis: receiver.timeoutMillis });
+  const exporter = new OTLPLogExporter({
+    url: receiver.url,
+    metadata,
+    timeoutMillis: receiver.timeoutMillis,
+  });
   // A record the queue does not hold is lost in silence: the largest queue that stays within 100 MB.
-  const processor = new BatchLogRecordProcessor({ exporter, maxQueueSize: 65_536, maxExportBatchSize: 2048, scheduledDelayMillis: 200 });
+  const processor = new BatchLogRecordProcessor({
+    exporter,
+    maxQueueSize: 65_536,
+    maxExportBatchSize: 2048,
+    scheduledDelayMillis: 200,
+  });
   return new LoggerProvider({ resource, processors: [processor] });
 }
 
 /** Metrics to the receiver by our transport, on the connection of the logs where it is the same receiver. */
 export function createMeterProvider(
   resource: Resource,
-  receiver: { readonly grpc: GrpcOptions; readonly connection: GrpcConnection; readonly intervalMillis: number },
+  receiver: {
+    readonly grpc: GrpcOptions;
+    readonly connection: GrpcConnection;
+    readonly intervalMillis: number;
+  },
 ): MeterProvider {
   const { grpc, connection, intervalMillis } = receiver;
   const transport = new RetryingTransport(
-    new GrpcTransport({ connection, path: METRICS_PATH, headers: grpc.headers, compression: grpc.compression }),
+    new GrpcTransport({
+      connection,
+      path: METRICS_PATH,
+      headers: grpc.headers,
+      compression: grpc.compression,
+    }),
     // The next export carries the same cumulative values, so an old one is not worth waiting for.
     { giveUpAfterMs: intervalMillis / 2 },
   );
   const delegate = createOtlpNetworkExportDelegate<ResourceMetrics, object>(
     { timeoutMillis: grpc.timeoutMillis, concurrencyLimit: 2, compression: 'none' },
-    { serializeRequest: (metrics) => ProtobufMetricsSerializer.serializeRequest(metrics), deserializeResponse: () => ({}) },
+    {
+      serializeRequest: (metrics) => ProtobufMetricsSerializer.serializeRequest(metrics),
+      deserializeResponse: () => ({}),
+    },
     new ExporterMetrics<ResourceMetrics>({
       componentType: 'otlp_grpc_metric_exporter',
       metricsHelper: MetricsExporterMetricsHelper,

@@ -45,14 +45,23 @@ function lockdown(): string {
 function explain(error: unknown): SensorError {
   const { code = '', message } = error as Error & { code?: string };
   if (code === 'EPERM') {
-    return new SensorError(code, 'the kernel refuses BPF: run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN');
+    return new SensorError(
+      code,
+      'the kernel refuses BPF: run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN',
+    );
   }
   if (code === 'ENOBTF' || !existsSync('/sys/kernel/btf/vmlinux')) {
-    return new SensorError('ENOBTF', 'this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF');
+    return new SensorError(
+      'ENOBTF',
+      'this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF',
+    );
   }
   if (code === 'ENOLAYOUT') return new SensorError(code, `${message}: run \`npm run build\``);
   if (lockdown() === 'confidentiality') {
-    return new SensorError(code, 'kernel lockdown is in confidentiality mode, which refuses to let BPF read the kernel');
+    return new SensorError(
+      code,
+      'kernel lockdown is in confidentiality mode, which refuses to let BPF read the kernel',
+    );
   }
   return new SensorError(code, `no program could be loaded (${message}): try \`doctor\``);
 }

@@ -48,8 +48,8 @@ export interface Native {
 }
 
 /** From src/ and from build/src/ alike: the addon as it was built here, or as it was shipped. */
-const PLACES = ['../../addon/build/Release', '../../../addon/build/Release', '../../../prebuilds'].map((place) =>
-  join(import.meta.dirname, place, 'agentsmith.node'),
+const PLACES = ['../../addon/build/Release', '../../../addon/build/Release', '../../../prebuilds'].map(
+  (place) => join(import.meta.dirname, place, 'agentsmith.node'),
 );
 
 /** Loads the addon. @throws when it was not built for this machine */

@@ -39,7 +39,9 @@ export class Recorder {
   /** @throws the error of open(2): the file must not exist yet */
   constructor(path: string, facts: HostFacts & { readonly hooks: readonly HookReport[] }) {
     this.#fd = openSync(path, 'wx', 0o600);
-    const head = Buffer.from(JSON.stringify({ layout: LAYOUT_ID.toString(16), ...facts } satisfies RecordingHead));
+    const head = Buffer.from(
+      JSON.stringify({ layout: LAYOUT_ID.toString(16), ...facts } satisfies RecordingHead),
+    );
     const length = Buffer.alloc(4);
     length.writeUInt32LE(head.length);
     this.#write(Buffer.concat([Buffer.from(MAGIC), length, head]));
@@ -79,7 +81,8 @@ export class RecordingReader {
   constructor(path: string) {
     this.#fd = openSync(path, 'r');
     try {
-      if (this.#read(MAGIC.length)?.toString() !== MAGIC) throw new RecordingError('not a recording of agentsmith-otel');
+      if (this.#read(MAGIC.length)?.toString() !== MAGIC)
+        throw new RecordingError('not a recording of agentsmith-otel');
       const length = this.#read(4)?.readUInt32LE() ?? HEAD_MAX + 1;
       const head = length <= HEAD_MAX ? this.#read(length) : undefined;
       if (!head) throw new RecordingError('the head of the recording is cut off');
@@ -99,7 +102,8 @@ export class RecordingReader {
       return undefined;
     }
     const length = head.readUInt32LE(0);
-    if (length > BATCH_MAX) throw new RecordingError(`the recording is damaged at byte ${start}: no such batch size`);
+    if (length > BATCH_MAX)
+      throw new RecordingError(`the recording is damaged at byte ${start}: no such batch size`);
     const bytes = new Uint8Array(this.#buffer, 0, length);
     if (!this.#readInto(bytes)) throw new RecordingError(`the recording is cut off at byte ${start}`);
     if (crc32(bytes, crc32(head.subarray(8))) !== head.readUInt32LE(4)) {
@@ -142,7 +146,9 @@ function parseHead(bytes: Buffer): RecordingHead {
   const { namespaces, users, hooks } = head;
   const whole =
     ['pid', 'mnt', 'net', 'uts', 'user'].every((name) => Number.isInteger((namespaces as never)?.[name])) &&
-    typeof users === 'object' && users !== null && Array.isArray(hooks);
+    typeof users === 'object' &&
+    users !== null &&
+    Array.isArray(hooks);
   if (!whole) throw new RecordingError('the head of the recording lacks namespaces, users or hooks');
   return head as RecordingHead;
 }
@@ -190,7 +196,8 @@ export class ReplaySensor implements Sensor {
         return;
       }
       const { batch, clockOffset } = next;
-      const pause = previous === undefined || this.#fast ? 0 : Number((batch.observed - previous) / 1_000_000n);
+      const pause =
+        previous === undefined || this.#fast ? 0 : Number((batch.observed - previous) / 1_000_000n);
       previous = batch.observed;
       const deliver = () => {
         this.#offset = clockOffset;

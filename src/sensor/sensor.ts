@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RecordBatch } from '../decode/record.ts';
-import type { KernelCounts } from '../ledger.ts';
 import type { HostNamespaces } from '../enrich/process.ts';
+import type { KernelCounts } from '../ledger.ts';
 
 /** One program of the BPF object: where it is attached, or why it is not (`error` is empty when it is). */
 export interface HookReport {

@@ -8,7 +8,8 @@ import type { ConnectValues, ExecValues, ExitValues, ForkValues } from './record
  * what ebpf/events.h promises is kept: counters stay below 2^53.
  */
 
-const numbers = (max: number) => fc.oneof(fc.constantFrom(...INTERESTING.filter((n) => n <= max)), fc.nat({ max }));
+const numbers = (max: number) =>
+  fc.oneof(fc.constantFrom(...INTERESTING.filter((n) => n <= max)), fc.nat({ max }));
 const u16 = numbers(0xffff);
 const u32 = numbers(0xffffffff);
 const u64 = fc.oneof(
@@ -22,14 +23,30 @@ const counter = fc.oneof(fc.maxSafeNat(), numbers(0xffffffff)).map(BigInt);
 export const bytes = (maxLength: number): fc.Arbitrary<Uint8Array> =>
   fc.oneof(
     { weight: 4, arbitrary: fc.string({ maxLength: maxLength >> 2 }).map((s) => Buffer.from(s)) },
-    { weight: 2, arbitrary: fc.string({ maxLength: maxLength >> 3, unit: 'grapheme' }).map((s) => Buffer.from(s)) },
+    {
+      weight: 2,
+      arbitrary: fc.string({ maxLength: maxLength >> 3, unit: 'grapheme' }).map((s) => Buffer.from(s)),
+    },
     { weight: 2, arbitrary: fc.uint8Array({ maxLength }) },
     {
       weight: 2,
       arbitrary: fc
-        .array(fc.constantFrom('\\', '\\x41', '\xff', '\xc3', '\xe2\x82', '\xf0\x9f\x98\x80', '\xed\xa0\x80', 'a', '/'), {
-          maxLength: maxLength >> 2,
-        })
+        .array(
+          fc.constantFrom(
+            '\\',
+            '\\x41',
+            '\xff',
+            '\xc3',
+            '\xe2\x82',
+            '\xf0\x9f\x98\x80',
+            '\xed\xa0\x80',
+            'a',
+            '/',
+          ),
+          {
+            maxLength: maxLength >> 2,
+          },
+        )
         .map((parts) => Buffer.from(parts.join(''), 'latin1')),
     },
   );
@@ -117,7 +134,8 @@ export const execValues: fc.Arbitrary<ExecValues> = fc.record({
 export const forkValues: fc.Arbitrary<ForkValues> = fc.record({ header, who, parentExecId: u64 });
 
 /** `duration` that is a whole number of seconds is an int to the official serializer: kept out, tested by hand. */
-const fraction = (nanoseconds: bigint) => (Number.isInteger(Number(nanoseconds) / 1e9) ? nanoseconds ^ 1n : nanoseconds);
+const fraction = (nanoseconds: bigint) =>
+  Number.isInteger(Number(nanoseconds) / 1e9) ? nanoseconds ^ 1n : nanoseconds;
 
 export const exitValues: fc.Arbitrary<ExitValues> = fc
   .record({ header, who, status: fc.oneof(fc.nat({ max: 0xffff }), u32) })
@@ -144,7 +162,10 @@ export const connectValues: fc.Arbitrary<ConnectValues> = fc.record({
   dport: u16,
   family: fc.oneof(fc.constantFrom(2, 10), u16),
   protocol: fc.oneof(fc.constantFrom(6, 17, 262), u16),
-  result: fc.oneof(fc.constantFrom(0, -111, -110, -4095, -(2 ** 31), 2 ** 31 - 1), fc.integer({ min: -133, max: 0 })),
+  result: fc.oneof(
+    fc.constantFrom(0, -111, -110, -4095, -(2 ** 31), 2 ** 31 - 1),
+    fc.integer({ min: -133, max: 0 }),
+  ),
   fd: u32,
   flags: fc.oneof(fc.nat({ max: CONNECT_FLAGS }), u32),
 });

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { expectBetween, expectRecord } from './expect.ts';
 import { parentOf, processName } from './seeds.ts';
-import { escaped, pidOf, type Proc, type Truth } from './truth.ts';
+import { skip, type TriggerOptions, triggerPath } from './triggers.ts';
+import { escaped, type Proc, pidOf, type Truth } from './truth.ts';
 import type { Attributes, Watch, WatchedRecord } from './watch.ts';
 
 /** What test/kernel/triggers/process-exec.c says of itself. */
@@ -33,8 +34,10 @@ function descriptor(link: string | undefined): string | undefined {
 export interface ExecExpectation {
   /** Where the truth is another than what the program sees of itself; undefined = absent. */
   readonly instead?: Readonly<Record<string, Attributes[string] | undefined>>;
-  /** Labels of the ancestors; by default those of the test. */
-  readonly ancestry?: readonly string[];
+  /** Attributes that only some execs have. */
+  readonly more?: Attributes;
+  /** Programs between this one and the test; the test's own ancestors follow. */
+  readonly behind?: readonly string[];
 }
 
 /** The exec record of a process. */
@@ -62,7 +65,8 @@ export function expectExec(watch: Watch, truth: ExecTruth, expected: ExecExpecta
     'agentsmith.process.stdin.path': descriptor(proc.stdin),
     'agentsmith.process.stdout.path': descriptor(proc.stdout),
     'agentsmith.process.stderr.path': descriptor(proc.stderr),
-    'agentsmith.process.ancestry': expected.ancestry ?? ancestry(process.pid),
+    'agentsmith.process.ancestry': [...(expected.behind ?? []), ...ancestry(process.pid)].slice(0, 16),
+    ...expected.more,
   };
   expectRecord(watch, record, {
     dataType: 59,
@@ -74,6 +78,37 @@ export function expectExec(watch: Watch, truth: ExecTruth, expected: ExecExpecta
     proc,
     ...(expected.instead && { instead: expected.instead }),
   });
-  expectBetween(watch, record, BigInt(String(record.attributes['agentsmith.process.id']).replace(/^\d+-/, '0x')), truth.began);
+  expectBetween(watch, record, startOf(record), truth.began);
   return record;
+}
+
+/** Boot time at which the process was born. */
+export function startOf(record: WatchedRecord): bigint {
+  return BigInt(String(record.attributes['agentsmith.process.id']).replace(/^\d+-/, '0x'));
+}
+
+/** The bytes of a latin1 string as an operand of test/kernel/triggers/exec-ways.c. */
+export function operand(latin1: string): string {
+  return latin1.replaceAll(/[^\w./=-]/gs, (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+/** A program that exec-ways is to start; by default process-exec with argv[0] as a shell would give it. */
+export interface Program {
+  readonly way?: string;
+  readonly program?: string;
+  /** argv, argv[0] included. */
+  readonly args?: readonly string[];
+}
+
+/** Starts a program in an unusual way and gives what it says of itself; skips what this kernel cannot. */
+export async function execBy(
+  context: Mocha.Context,
+  watch: Watch,
+  steps: readonly string[],
+  { way = 'exec', program = triggerPath('process-exec'), args = [program] }: Program = {},
+  options: TriggerOptions = {},
+): Promise<ExecTruth> {
+  const words = [...steps, '--', way, operand(program), ...args.map(operand)];
+  const truth = await watch.run<ExecTruth>('exec-ways', words, options);
+  return truth.skip === undefined ? truth : skip(context, truth.skip);
 }

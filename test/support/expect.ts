@@ -35,7 +35,10 @@ export function expectRecord(watch: Watch, record: WatchedRecord, expected: Expe
   const tid = tidOf(proc);
   const thread = { 'thread.id': tid === pidOf(proc) ? undefined : tid, 'thread.name': escaped(proc.comm) };
   const behind = { 'agentsmith.data_type': expected.dataType, ...unknowable(record) };
-  const attributes = (level: 'lean' | 'standard' | 'full', more: Readonly<Record<string, Attributes[string]>> = {}) =>
+  const attributes = (
+    level: 'lean' | 'standard' | 'full',
+    more: Readonly<Record<string, Attributes[string]>> = {},
+  ) =>
     present({
       ...own,
       ...block(watch, record, proc, level),
@@ -48,7 +51,10 @@ export function expectRecord(watch: Watch, record: WatchedRecord, expected: Expe
   const { standard, lean, all } = record.views;
   assert.deepEqual(standard.attributes, attributes(full ? 'full' : 'standard'));
   assert.deepEqual(lean.attributes, attributes(full ? 'full' : 'lean'));
-  assert.deepEqual(all.attributes, attributes(full ? 'full' : 'standard', { 'agentsmith.event.hook': hook! }));
+  assert.deepEqual(
+    all.attributes,
+    attributes(full ? 'full' : 'standard', { 'agentsmith.event.hook': hook! }),
+  );
   assert.equal(record.severityNumber, expected.severity);
   assert.equal(record.body, expected.body);
 }
@@ -62,7 +68,12 @@ export function bootTime(watch: Watch, record: WatchedRecord): bigint {
 const CLOCK_SLACK_NS = 1_000_000n;
 
 /** The event happened between two readings of a trigger's boot clock, and was read afterwards. */
-export function expectBetween(watch: Watch, record: WatchedRecord, before: string | bigint, after: string | bigint): void {
+export function expectBetween(
+  watch: Watch,
+  record: WatchedRecord,
+  before: string | bigint,
+  after: string | bigint,
+): void {
   const at = bootTime(watch, record);
   assert.ok(at >= BigInt(before) - CLOCK_SLACK_NS, `${at} is before ${before}`);
   assert.ok(at <= BigInt(after) + CLOCK_SLACK_NS, `${at} is after ${after}`);

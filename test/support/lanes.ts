@@ -3,7 +3,13 @@ import { Clock } from '../../src/clock.ts';
 import type { RawEvent, RecordBatch } from '../../src/decode/record.ts';
 import type { HostContext } from '../../src/enrich/process.ts';
 import { Processes } from '../../src/enrich/processes.ts';
-import { type EventDefinition, type ReadableEvent, type RecordOptions, type RunnableEvent, runnable } from '../../src/events/event.ts';
+import {
+  type EventDefinition,
+  type ReadableEvent,
+  type RecordOptions,
+  type RunnableEvent,
+  runnable,
+} from '../../src/events/event.ts';
 import { eventDefinitions } from '../../src/events/index.ts';
 import { Batches } from '../../src/export/batches.ts';
 import { envelope } from './official.ts';
@@ -22,7 +28,11 @@ clock.offset = 1_763_000_000_123_456_789n;
 export const HOST: HostContext = {
   clock,
   namespaces: { pid: 11, mnt: 12, net: 13, uts: 14, user: 1 },
-  userName: (uid) => new Map([[0, 'root'], [1000, 'jürgen']]).get(uid),
+  userName: (uid) =>
+    new Map([
+      [0, 'root'],
+      [1000, 'jürgen'],
+    ]).get(uid),
 };
 
 /** Every definition, secrets hidden. */
@@ -30,12 +40,20 @@ export const EVENTS: readonly EventDefinition[] = eventDefinitions({ redact: tru
 
 /** A definition made runnable for the test's host. */
 export function runnableOf(definition: EventDefinition, options: Partial<RecordOptions> = {}): RunnableEvent {
-  return runnable(definition, { detail: 'standard', body: true, host: HOST, hookOf: (p) => `tp_btf/${p}`, ...options });
+  return runnable(definition, {
+    detail: 'standard',
+    body: true,
+    host: HOST,
+    hookOf: (p) => `tp_btf/${p}`,
+    ...options,
+  });
 }
 
 const lane = (detail: RecordOptions['detail'], body: boolean, redact: boolean): Lane => ({
   name: `detail ${detail}, ${body ? 'with' : 'without'} body${redact ? '' : ', secrets shown'}`,
-  events: new Map(eventDefinitions({ redact }).map((event) => [event.type, runnableOf(event, { detail, body })])),
+  events: new Map(
+    eventDefinitions({ redact }).map((event) => [event.type, runnableOf(event, { detail, body })]),
+  ),
 });
 
 export const LANES: readonly Lane[] = [
@@ -63,10 +81,16 @@ export function eachEvent(
 }
 
 /** The records through both: requests of {@link Batches}, and readable events. */
-export function straightAndReadable(lane: Lane, records: readonly Buffer[]): { straight: Buffer[]; readable: ReadableEvent[] } {
+export function straightAndReadable(
+  lane: Lane,
+  records: readonly Buffer[],
+): { straight: Buffer[]; readable: ReadableEvent[] } {
   const straight: Buffer[] = [];
   const readable: ReadableEvent[] = [];
-  const batches = new Batches({ envelope: envelope(), onBatch: (batch) => straight.push(Buffer.from(batch.bytes)) });
+  const batches = new Batches({
+    envelope: envelope(),
+    onBatch: (batch) => straight.push(Buffer.from(batch.bytes)),
+  });
   const batch = batchOf(records);
   batches.observed = batch.observed;
   eachEvent(batch, lane, (definition, event, process) => {

@@ -11,8 +11,16 @@ import { varintSize, Writer } from '../../src/otlp-writer.ts';
  * used, so that a mistake there cannot cancel itself out.
  */
 
-export const RESOURCE = resourceFromAttributes({ 'service.name': 'agentsmith-otel', 'host.name': 'hôst', 'host.cpus': 2 });
-export const SCOPE = { name: 'agentsmith', version: '0.1.0', schemaUrl: 'https://opentelemetry.io/schemas/1.45.0' };
+export const RESOURCE = resourceFromAttributes({
+  'service.name': 'agentsmith-otel',
+  'host.name': 'hôst',
+  'host.cpus': 2,
+});
+export const SCOPE = {
+  name: 'agentsmith',
+  version: '0.1.0',
+  schemaUrl: 'https://opentelemetry.io/schemas/1.45.0',
+};
 
 const hrTime = (ns: bigint): [number, number] => [Number(ns / 1_000_000_000n), Number(ns % 1_000_000_000n)];
 
@@ -48,7 +56,8 @@ export function envelope(): Envelope {
     return Buffer.concat([head, bytes]);
   };
   const string = (tag: number, text: string) => field(tag, Buffer.from(text));
-  const attribute = (name: string, value: Buffer) => field(0x0a, Buffer.concat([string(0x0a, name), field(0x12, value)]));
+  const attribute = (name: string, value: Buffer) =>
+    field(0x0a, Buffer.concat([string(0x0a, name), field(0x12, value)]));
   const resource = [
     attribute('service.name', string(0x0a, 'agentsmith-otel')),
     attribute('host.name', string(0x0a, 'hôst')),

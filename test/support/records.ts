@@ -21,7 +21,9 @@ type ValueOf<F> = F extends { offset: number; type: infer T }
         : number
   : Values<F>;
 /** What a builder takes for a struct of layout.gen.ts: any members, the others are 0. */
-export type Values<S> = { readonly [K in keyof S as K extends 'SIZE' ? never : K]?: ValueOf<S[K]> | undefined };
+export type Values<S> = {
+  readonly [K in keyof S as K extends 'SIZE' ? never : K]?: ValueOf<S[K]> | undefined;
+};
 
 type Member = { readonly offset: number; readonly type: string; readonly length?: number };
 type Struct = { readonly SIZE: number };
@@ -66,7 +68,12 @@ export const HEADER: Values<typeof layout.processExec.header> = {
 export function textBytes(text: Text): Buffer {
   if (typeof text === 'string') return Buffer.from(text);
   if (text instanceof Uint8Array) return Buffer.from(text);
-  return Buffer.concat((text as readonly (string | Uint8Array)[]).flatMap((part) => [Buffer.from(part as string), Buffer.alloc(1)]));
+  return Buffer.concat(
+    (text as readonly (string | Uint8Array)[]).flatMap((part) => [
+      Buffer.from(part as string),
+      Buffer.alloc(1),
+    ]),
+  );
 }
 
 /** A path as ebpf/lib/path.h leaves it: components leaf first, each with its NUL, an empty one for the root. */
@@ -75,7 +82,8 @@ export function pathBytes(path: string | Uint8Array): Buffer {
   if (bytes.length === 0) return bytes;
   // latin1 maps each byte to one character and back.
   const components = bytes.toString('latin1').split('/').reverse();
-  const leafFirst = bytes.length === 1 && bytes[0] === 0x2f ? '\0' : components.map((name) => `${name}\0`).join('');
+  const leafFirst =
+    bytes.length === 1 && bytes[0] === 0x2f ? '\0' : components.map((name) => `${name}\0`).join('');
   return Buffer.from(leafFirst, 'latin1');
 }
 
@@ -102,7 +110,8 @@ class Builder {
     const { bytes } = this;
     if (type === 'text') this.#text(offset, textBytes(value as Text));
     else if (type === 'path_text') this.#text(offset, pathBytes(value as string));
-    else if (type === 'chars' || type === 'bytes') Buffer.from(value as string).copy(bytes, offset, 0, length);
+    else if (type === 'chars' || type === 'bytes')
+      Buffer.from(value as string).copy(bytes, offset, 0, length);
     else if (typeof value === 'bigint') bytes.writeBigUInt64LE(value, offset);
     else if (type === 'u16' || type === 'port') bytes.writeUInt16LE(value as number, offset);
     else if (type === 'err_no') bytes.writeInt32LE(value as number, offset);
@@ -141,10 +150,14 @@ export type ExitValues = Values<typeof layout.processExit>;
 export type ConnectValues = Values<typeof layout.networkConnect>;
 
 /** The introduction of a process: not exported. */
-export const introduction = (values: ExecValues = {}): Buffer => record(layout.processExec, EventType.PROCESS, values);
-export const exec = (values: ExecValues = {}): Buffer => record(layout.processExec, EventType.PROCESS_EXEC, values);
-export const fork = (values: ForkValues = {}): Buffer => record(layout.processFork, EventType.PROCESS_FORK, values);
-export const exit = (values: ExitValues = {}): Buffer => record(layout.processExit, EventType.PROCESS_EXIT, values);
+export const introduction = (values: ExecValues = {}): Buffer =>
+  record(layout.processExec, EventType.PROCESS, values);
+export const exec = (values: ExecValues = {}): Buffer =>
+  record(layout.processExec, EventType.PROCESS_EXEC, values);
+export const fork = (values: ForkValues = {}): Buffer =>
+  record(layout.processFork, EventType.PROCESS_FORK, values);
+export const exit = (values: ExitValues = {}): Buffer =>
+  record(layout.processExit, EventType.PROCESS_EXIT, values);
 export const connect = (values: ConnectValues = {}): Buffer =>
   record(layout.networkConnect, EventType.NETWORK_CONNECT, { family: 2, protocol: 6, ...values });
 

@@ -4,7 +4,10 @@ import type { Seed } from '../../src/enrich/processes.ts';
 
 /** What is behind the name in /proc/PID/stat: state, parent, group, session, terminal, … */
 export function statFields(stat: string): string[] {
-  return stat.slice(stat.lastIndexOf(')') + 2).trim().split(' ');
+  return stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .trim()
+    .split(' ');
 }
 
 /** Last component of the executable; a kernel thread has none and is called by its comm. */

@@ -17,7 +17,12 @@ export function scaled(ms: number): number {
 export function triggerPath(name: string): string {
   const path = join(BUILT, name);
   const source = join(SOURCES, `${name}.c`);
-  const inputs = [source, ...readdirSync(SOURCES).filter(isHeader).map((file) => join(SOURCES, file))];
+  const inputs = [
+    source,
+    ...readdirSync(SOURCES)
+      .filter(isHeader)
+      .map((file) => join(SOURCES, file)),
+  ];
   const builtAt = existsSync(path) ? statSync(path).mtimeMs : 0;
   if (inputs.every((input) => statSync(input).mtimeMs <= builtAt)) return path;
   mkdirSync(BUILT, { recursive: true });
@@ -106,7 +111,8 @@ export class Trigger {
   async end<T>(): Promise<T[]> {
     this.#child.stdin?.end();
     await within(this.#closed, () => this.#failure('does not end'));
-    if (this.#child.exitCode !== 0) throw this.#failure(`exit code ${this.#child.exitCode ?? this.#child.signalCode}`);
+    if (this.#child.exitCode !== 0)
+      throw this.#failure(`exit code ${this.#child.exitCode ?? this.#child.signalCode}`);
     return this.#lines as T[];
   }
 

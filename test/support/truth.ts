@@ -17,7 +17,7 @@ export interface Proc {
   readonly net: string;
   readonly uts: string;
   readonly user: string;
-  readonly exe: string;
+  readonly exe?: string;
   readonly cwd?: string;
   readonly stdin?: string;
   readonly stdout?: string;
@@ -66,6 +66,7 @@ const numbers = (status: string, name: string) =>
 
 /** The process id as the host sees it. */
 export const pidOf = (proc: Proc): number => Number.parseInt(proc.stat, 10);
+export const parentPid = (proc: Proc): number => Number(statFields(proc.stat)[1]);
 export const tidOf = (proc: Proc): number => Number(proc.thread.slice(proc.thread.lastIndexOf('/') + 1));
 
 /** First match in the host's passwd file. */
@@ -76,7 +77,10 @@ export function userName(uid: number): string | undefined {
 
 /** The inode of the process's directory in the hierarchy that tells containers apart: v1's memory, else v2. */
 export function cgroupId(cgroup: string): string | undefined {
-  const groups = cgroup.trim().split('\n').map((line) => /^\d+:([^:]*):(.*)$/.exec(line)!);
+  const groups = cgroup
+    .trim()
+    .split('\n')
+    .map((line) => /^\d+:([^:]*):(.*)$/.exec(line)!);
   const memory = groups.find((group) => group[1]!.split(',').includes('memory'));
   const path = (memory ?? groups.find((group) => group[1] === ''))?.[2];
   for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
@@ -126,7 +130,12 @@ export function executable(link: string): Attributes {
 }
 
 /** The process block of the record as it must be: `full` for exec and exit, `lean` for the others on request. */
-export function block(watch: Watch, record: WatchedRecord, proc: Proc, level: 'lean' | 'standard' | 'full'): Attributes {
+export function block(
+  watch: Watch,
+  record: WatchedRecord,
+  proc: Proc,
+  level: 'lean' | 'standard' | 'full',
+): Attributes {
   const { attributes } = record;
   const [, ppid, pgid, sid, tty] = statFields(proc.stat).map(Number);
   const [uid, euid, suid] = numbers(proc.status, 'Uid') as [number, number, number];
@@ -146,10 +155,11 @@ export function block(watch: Watch, record: WatchedRecord, proc: Proc, level: 'l
     'agentsmith.process.parent.id': parentId,
     'process.creation.time': near ? told : new Date(created).toISOString(),
     'process.parent_pid': ppid,
-    ...executable(proc.exe),
+    ...(proc.exe !== undefined && executable(proc.exe)),
     'process.user.id': euid,
   };
-  const unset = (text: string | undefined) => (text === undefined || text === '4294967295' ? undefined : Number(text));
+  const unset = (text: string | undefined) =>
+    text === undefined || text === '4294967295' ? undefined : Number(text);
   const onHost = Number(/\d+/.exec(proc.mnt)![0]) === hostNamespace('mnt');
   const standard: typeof lean = {
     'process.group_leader.pid': pgid || undefined,
@@ -179,5 +189,7 @@ export function block(watch: Watch, record: WatchedRecord, proc: Proc, level: 'l
 
 /** The attributes that have a value. */
 export function present(attributes: Readonly<Record<string, Attributes[string] | undefined>>): Attributes {
-  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined)) as Attributes;
+  return Object.fromEntries(
+    Object.entries(attributes).filter(([, value]) => value !== undefined),
+  ) as Attributes;
 }

@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict';
 import type { RawEvent } from '../../src/decode/record.ts';
 import type { HostContext, Process } from '../../src/enrich/process.ts';
-import { type ReadableEvent, type RecordOptions, runnable, type RunnableEvent } from '../../src/events/event.ts';
+import {
+  type ReadableEvent,
+  type RecordOptions,
+  type RunnableEvent,
+  runnable,
+} from '../../src/events/event.ts';
 import { eventDefinitions } from '../../src/events/index.ts';
 import { Batches } from '../../src/export/batches.ts';
 import { decodeLogs, type LogRecord } from './otlp-decode.ts';
@@ -63,7 +68,13 @@ export class View {
       );
       assert.deepEqual(Object.keys(straight.attributes), Object.keys(record.attributes), 'the order differs');
       assert.deepEqual(
-        [straight.severityText, straight.droppedAttributesCount, straight.flags, straight.traceId, straight.spanId],
+        [
+          straight.severityText,
+          straight.droppedAttributesCount,
+          straight.flags,
+          straight.traceId,
+          straight.spanId,
+        ],
         ['', 0, 0, '', ''],
       );
     }

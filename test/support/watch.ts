@@ -14,7 +14,7 @@ import { LiveSensor } from '../../src/sensor/live.ts';
 import { loadNative } from '../../src/sensor/native.ts';
 import { readSeeds } from './seeds.ts';
 import { skip, Trigger, type TriggerOptions, within } from './triggers.ts';
-import { type ViewName, VIEWS, View } from './view.ts';
+import { VIEWS, View, type ViewName } from './view.ts';
 
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 
@@ -188,7 +188,8 @@ export class Watch {
 
   /** The ring keeps the order, so behind this record lies nothing that the process did. */
   exited(pid: number, from = 0): Promise<void> {
-    const isExit = (r: WatchedRecord) => r.eventName === 'agentsmith.process.exit' && r.attributes['process.pid'] === pid;
+    const isExit = (r: WatchedRecord) =>
+      r.eventName === 'agentsmith.process.exit' && r.attributes['process.pid'] === pid;
     return this.until(`the exit of ${pid}`, () => this.records.slice(from).some(isExit));
   }
 
@@ -200,12 +201,19 @@ export class Watch {
   /** The one record that is wanted. @throws when there is none, or another one like it */
   find(name: string, wanted: (record: WatchedRecord) => boolean): WatchedRecord {
     const found = this.all(name, wanted);
-    assert.equal(found.length, 1, `${found.length} records of ${name} where one is wanted; seen: ${this.describe()}`);
+    assert.equal(
+      found.length,
+      1,
+      `${found.length} records of ${name} where one is wanted; seen: ${this.describe()}`,
+    );
     return found[0]!;
   }
 
   describe(): string {
-    return this.records.map((r) => `\n  ${r.eventName} ${r.attributes['process.pid']} ${r.body}`).slice(-30).join('');
+    return this.records
+      .map((r) => `\n  ${r.eventName} ${r.attributes['process.pid']} ${r.body}`)
+      .slice(-30)
+      .join('');
   }
 
   /** Kernel counters of an event type. */
@@ -229,7 +237,10 @@ export class Watch {
     assert.equal(this.#malformed, 0, 'malformed records');
     let missing = 0;
     for (const { first, last, count } of this.#sequences.values()) missing += last - first + 1 - count;
-    assert.ok(missing <= lost && (lost > 0 || missing === 0), `${missing} numbers missing, ${lost} records lost`);
+    assert.ok(
+      missing <= lost && (lost > 0 || missing === 0),
+      `${missing} numbers missing, ${lost} records lost`,
+    );
   }
 }
 

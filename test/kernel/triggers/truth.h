@@ -63,11 +63,12 @@ static inline void json_text(FILE *to, const char *key, const char *text)
 	fputc(',', to);
 }
 
-/* /proc itself, from wherever we are. */
+/* /proc itself, from wherever we are; never on a descriptor that is told about. */
 static inline int proc_root(void)
 {
-	int fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int low = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), fd = fcntl(low, F_DUPFD_CLOEXEC, PROC_FD + 1);
 
+	close(low);
 	return fd >= 0 && !faccessat(fd, "self/stat", R_OK, 0) ? fd : PROC_FD;
 }
 

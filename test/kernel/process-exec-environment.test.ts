@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// The environment by allow-list, and secrets in it and in argv.
+import assert from 'node:assert/strict';
+import { type ExecTruth, expectExec } from '../support/exec.ts';
+import { scaled } from '../support/triggers.ts';
+import { openWatch, type Watch } from '../support/watch.ts';
+
+const PRELOAD = 'process.environment_variable.LD_PRELOAD';
+const SSH = 'process.environment_variable.SSH_CONNECTION';
+const TOKEN = 'process.environment_variable.API_TOKEN';
+const ARGS = 'process.command_args';
+
+describe('process.exec and secrets', function () {
+  this.timeout(scaled(30_000));
+  let watch: Watch;
+
+  before(function () {
+    watch = openWatch(this, { environment: ['LD_PRELOAD', 'SSH_CONNECTION', 'API_TOKEN'] });
+  });
+
+  after(() => watch?.close());
+
+  const run = (env: NodeJS.ProcessEnv, args: string[] = []) =>
+    watch.run<ExecTruth>('process-exec', args, { env });
+
+  it('carries the variables on the list and no other', async () => {
+    const env = {
+      HOME: '/root',
+      LD_PRELOAD: '/tmp/evil.so',
+      XLD_PRELOAD: 'x',
+      LD_PRELOADX: 'x',
+      SSH_CONNECTION: '',
+    };
+    expectExec(watch, await run(env), { more: { [PRELOAD]: '/tmp/evil.so', [SSH]: '' } });
+  });
+
+  it('finds a variable behind 200 KB of others', async () => {
+    const padding = Object.fromEntries(
+      Array.from({ length: 200 }, (_, i) => [`PADDING_${i}`, 'x'.repeat(1000 + i)]),
+    );
+    const huge = { HUGE: 'LD_PRELOAD='.repeat(9000) };
+    const env = { ...padding, ...huge, LD_PRELOAD: '/tmp/evil.so' };
+    expectExec(watch, await run(env), { more: { [PRELOAD]: '/tmp/evil.so' } });
+  });
+
+  it('finds a variable behind 8000 short ones', async () => {
+    const padding = Object.fromEntries(Array.from({ length: 8000 }, (_, i) => [`P${i}`, '']));
+    expectExec(watch, await run({ ...padding, LD_PRELOAD: '/tmp/evil.so' }), {
+      more: { [PRELOAD]: '/tmp/evil.so' },
+    });
+  });
+
+  it('hides secrets in argv and in the environment, and says where', async () => {
+    const env = { API_TOKEN: 'abcdef123456', LD_PRELOAD: '/lib/x.so' };
+    const truth = await run(env, ['--password=hunter22', '--token', 'abcdef', 'https://u:secret@host/']);
+    const shown = [
+      truth.args[0]!,
+      '--password=[redacted]',
+      '--token',
+      '[redacted]',
+      'https://u:[redacted]@host/',
+    ];
+    const record = watch.all('agentsmith.process.exec', (r) => r.attributes[TOKEN] !== undefined)[0]!;
+    assert.deepEqual(record.attributes[ARGS], shown);
+    assert.equal(record.attributes[TOKEN], '[redacted]');
+    assert.equal(record.attributes[PRELOAD], '/lib/x.so');
+    assert.deepEqual(record.attributes['agentsmith.redacted'], [ARGS, TOKEN]);
+    assert.equal(record.body, shown.join(' '));
+    for (const [name, value] of Object.entries(record.attributes)) {
+      assert.doesNotMatch(`${name} ${value}`, /hunter22|abcdef|secret/);
+    }
+  });
+
+  it('shows secrets when redaction is off', () => {
+    const record = watch.all('agentsmith.process.exec', (r) => r.attributes[TOKEN] !== undefined)[0]!;
+    const { attributes } = record.views.unredacted;
+    assert.deepEqual((attributes[ARGS] as string[]).slice(1), [
+      '--password=hunter22',
+      '--token',
+      'abcdef',
+      'https://u:secret@host/',
+    ]);
+    assert.equal(attributes[TOKEN], 'abcdef123456');
+    assert.equal(attributes['agentsmith.redacted'], undefined);
+  });
+});

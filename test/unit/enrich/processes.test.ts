@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which process an event belongs to and what is known of it; how its block looks: process.test.ts.
+import assert from 'node:assert/strict';
+import type { Process } from '../../../src/enrich/process.ts';
+import { Processes, type ProcessesOptions } from '../../../src/enrich/processes.ts';
+import { batchOf, connect, exec, exit, fork, introduction } from '../../support/records.ts';
+
+const SHELL = { pid: 4000, start: 4_000_000_000n, parentPid: 1, parentStart: 1n, execId: 7n };
+const CHILD = { pid: 4100, start: 5_000_000_000n, parentPid: 4000, parentStart: 4_000_000_000n, execId: 7n };
+
+function processes(options: ProcessesOptions = {}) {
+  const known = new Processes(options);
+  /** Hands the records over; the process of the last one. */
+  const see = (...records: Buffer[]): Process => {
+    let last: Process | undefined;
+    for (const event of batchOf(records)) last = known.of(event);
+    return last!;
+  };
+  return { known, see };
+}
+
+const pathOf = (process: Process) => process.currentImage?.path;
+
+describe('Processes', () => {
+  it('learn an image from the introduction', () => {
+    const { see } = processes();
+    see(introduction({ who: SHELL, executable: '/bin/sh' }));
+    assert.equal(pathOf(see(connect({ who: SHELL }))), '/bin/sh');
+  });
+
+  it('give a forked child the image of its parent', () => {
+    const { see } = processes();
+    see(introduction({ who: SHELL, executable: '/bin/sh' }), fork({ who: CHILD, parentExecId: 7n }));
+    assert.equal(pathOf(see(connect({ who: CHILD }))), '/bin/sh');
+  });
+
+  it('give a child the image its parent had when it forked, also when the parent has gone on', () => {
+    const { see } = processes();
+    see(introduction({ who: SHELL, executable: '/bin/sh' }), exec({ who: { ...SHELL, execId: 8n }, executable: '/bin/cat' }));
+    assert.equal(pathOf(see(fork({ who: CHILD, parentExecId: 7n }))), '/bin/sh');
+  });
+
+  it('give a child no image rather than a wrong one', () => {
+    const { see } = processes();
+    see(introduction({ who: SHELL, executable: '/bin/sh' }));
+    for (const parentExecId of [6n, 7n + (1n << 32n)]) {
+      const child = { ...CHILD, pid: Number(parentExecId & 0xffn) + 5000, execId: parentExecId };
+      assert.equal(see(fork({ who: child, parentExecId })).image, undefined);
+    }
+  });
+
+  it('replace the image at exec', () => {
+    const { see } = processes();
+    see(introduction({ who: SHELL, executable: '/bin/sh' }), fork({ who: CHILD, parentExecId: 7n }));
+    const after = see(exec({ who: { ...CHILD, execId: 8n }, executable: '/bin/ls' }));
+    assert.equal(pathOf(after), '/bin/ls');
+    assert.equal(pathOf(see(exit({ who: { ...CHILD, execId: 8n } }))), '/bin/ls');
+  });
+
+  it('find the previous image for a result that arrives after the exec', () => {
+    const { see } = processes();
+    see(introduction({ who: SHELL, executable: '/bin/sh' }), exec({ who: { ...SHELL, execId: 8n }, executable: '/bin/ls' }));
+    assert.equal(pathOf(see(connect({ who: SHELL }))), '/bin/sh');
+    assert.equal(pathOf(see(connect({ who: { ...SHELL, execId: 8n } }))), '/bin/ls');
+  });
+
+  it('tell no image for one of which they were never told', () => {
+    const { see } = processes();
+    see(introduction({ who: SHELL, executable: '/bin/sh' }));
+    assert.equal(pathOf(see(connect({ who: { ...SHELL, execId: 9n } }))), undefined);
+    assert.equal(pathOf(see(introduction({ who: { ...SHELL, execId: 9n }, executable: '' }))), undefined);
+  });
+
+  it('keep an exited process for results that arrive late', () => {
+    const { see } = processes();
+    see(introduction({ who: SHELL, executable: '/bin/sh' }));
+    assert.ok(see(exit({ who: SHELL })).exited);
+    assert.equal(pathOf(see(connect({ who: SHELL }))), '/bin/sh');
+  });
+
+  it('forget exited processes when a thousand more have exited', () => {
+    const { known, see } = processes();
+    for (let i = 0; i < 1100; i++) see(exit({ who: { ...CHILD, pid: 10_000 + i } }));
+    assert.equal(known.size, 1024);
+    assert.equal(known.evictions, 0);
+  });
+});
+
+describe('a reused pid', () => {
+  const LATER = { ...SHELL, start: 9_000_000_000n, execId: 20n };
+
+  it('is another process', () => {
+    const { known, see } = processes();
+    see(introduction({ who: SHELL, executable: '/bin/sh' }), exit({ who: SHELL }));
+    const later = see(connect({ who: LATER }));
+    assert.equal(pathOf(later), undefined);
+    assert.equal(later.exited, false);
+    assert.equal(known.size, 1);
+  });
+
+  it('does not give a late result to its new owner, nor take anything from it', () => {
+    const { see } = processes();
+    see(introduction({ who: SHELL, executable: '/bin/sh' }), exit({ who: SHELL }));
+    see(introduction({ who: LATER, executable: '/bin/later' }));
+    assert.equal(pathOf(see(connect({ who: SHELL }))), '/bin/sh');
+    assert.equal(pathOf(see(connect({ who: LATER }))), '/bin/later');
+  });
+
+  it('stays with its new owner when a result comes of which nothing is known any more', () => {
+    const { see } = processes();
+    see(introduction({ who: LATER, executable: '/bin/later' }));
+    assert.equal(pathOf(see(connect({ who: SHELL }))), undefined);
+    assert.equal(pathOf(see(connect({ who: LATER }))), '/bin/later');
+  });
+
+  it('is no parent of the children of its new owner', () => {
+    const { see } = processes();
+    see(introduction({ who: SHELL, executable: '/bin/sh' }));
+    const child = see(fork({ who: { ...CHILD, parentStart: LATER.start }, parentExecId: 7n }));
+    assert.equal(child.image, undefined);
+    assert.deepEqual(child.ancestry, []);
+  });
+});
+
+describe('eviction', () => {
+  const MAX = 32_768;
+
+  it('drops the entry that was made first and lets the kernel introduce it again', () => {
+    const forgotten: [number, number, number][] = [];
+    const { known, see } = processes({ forget: (...entry) => forgotten.push(entry) });
+    const start = 0x2_0000_0003n;
+    const records = Array.from({ length: MAX + 2 }, (_, i) => connect({ who: { ...CHILD, pid: 100_000 + i, start } }));
+    see(...records);
+    assert.equal(known.size, MAX);
+    assert.equal(known.evictions, 2);
+    assert.deepEqual(forgotten, [[100_000, 3, 2], [100_001, 3, 2]]);
+  }).timeout('20s');
+});

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which values come out of a record, and under which names. That the straight bytes are the same: straight.test.ts;
+// that the kernel fills the records rightly: test/kernel.
+import assert from 'node:assert/strict';
+import * as incubating from '@opentelemetry/semantic-conventions/incubating';
+import { ConnectFlag, ExecFlag } from '../../../src/decode/layout.gen.ts';
+import { BLOCK } from '../../../src/enrich/process.ts';
+import type { ReadableEvent } from '../../../src/events/event.ts';
+import * as semconv from '../../../src/semconv.ts';
+import { EVENTS, LANES, straightAndReadable } from '../../support/lanes.ts';
+import { connect, exec, exit } from '../../support/records.ts';
+
+const [standard] = LANES;
+const lean = LANES.find((lane) => lane.name.startsWith('detail lean'));
+const all = LANES.find((lane) => lane.name.startsWith('detail all'));
+const shown = LANES.find((lane) => lane.name.endsWith('shown'));
+
+function readable(record: Buffer, lane = standard): ReadableEvent {
+  const [event] = straightAndReadable(lane!, [record]).readable;
+  return event!;
+}
+
+const BAD = Buffer.from('\xff', 'latin1');
+const FAILED = ConnectFlag.FAILED | ConnectFlag.RESULT_KNOWN | ConnectFlag.TOOK_KNOWN;
+const V4 = Uint8Array.of(180, 101, 49, 11);
+
+describe('process.exec', () => {
+  it('tells what runs, with which arguments, where, for whom', () => {
+    const { attributes, body, eventName, severityNumber, time } = readable(
+      exec({
+        executable: '/bin/dash',
+        argv: ['sh', '-c', 'run me'],
+        argc: 3,
+        argvSize: 13,
+        flags: ExecFlag.ARGV_TRUNCATED,
+        cwd: '/root',
+        script: 'x.sh',
+        interpreter: '/bin/sh',
+        environment: ['LD_PRELOAD=/tmp/x.so'],
+        stdin: { mode: 0o020620, path: '/dev/pts/0' },
+        stdout: { mode: 0o010600, inode: 77n, path: '' },
+        stderr: { mode: 0o100600, inode: 78n, path: '[eventfd]' },
+      }),
+    );
+    assert.equal(eventName, 'agentsmith.process.exec');
+    assert.equal(severityNumber, 9);
+    assert.equal(time, 1_763_000_006_623_456_789n);
+    assert.equal(body, 'sh -c run me');
+    const expected = {
+      'process.command_args': ['sh', '-c', 'run me'],
+      'process.args_count': 3,
+      'agentsmith.process.command_args.size': 13,
+      'agentsmith.process.command_args.truncated': true,
+      'process.working_directory': '/root',
+      'agentsmith.process.stdin.path': '/dev/pts/0',
+      'agentsmith.process.stderr.path': 'anon_inode:[eventfd]',
+      'agentsmith.process.script.path': '/root/x.sh',
+      'agentsmith.process.interpreter.path': '/bin/sh',
+      'agentsmith.process.ancestry': ['4000:init'],
+      'process.environment_variable.LD_PRELOAD': '/tmp/x.so',
+      'thread.name': 'worker',
+      'agentsmith.data_type': 59,
+      'agentsmith.event.cpu': 1,
+      'agentsmith.event.sequence': 1_763_770_000_000_042,
+    };
+    for (const [name, value] of Object.entries(expected)) assert.deepEqual(attributes[name], value, name);
+    assert.ok(!('agentsmith.event.hook' in attributes) && !('thread.id' in attributes));
+  });
+
+  it('tells the thread only where it is not the first, and the hook only when all is asked for', () => {
+    const { attributes } = readable(exec({ header: { tid: 4101 } }), all);
+    assert.equal(attributes['thread.id'], 4101);
+    assert.equal(attributes['agentsmith.event.hook'], 'tp_btf/process_exec');
+  });
+
+  it('hides secrets, and shows them when told to', () => {
+    const record = exec({ argv: ['curl', '-u', 'bob:hunter2'], environment: ['MY_TOKEN=abc'] });
+    const hidden = readable(record);
+    assert.deepEqual(hidden.attributes['process.command_args'], ['curl', '-u', 'bob:[redacted]']);
+    assert.equal(hidden.attributes['process.environment_variable.MY_TOKEN'], '[redacted]');
+    const names = ['process.command_args', 'process.environment_variable.MY_TOKEN'];
+    assert.deepEqual(hidden.attributes['agentsmith.redacted'], names);
+    assert.equal(hidden.body, 'curl -u bob:[redacted]');
+    const open = readable(record, shown).attributes;
+    assert.deepEqual(open['process.command_args'], ['curl', '-u', 'bob:hunter2']);
+    assert.ok(!('agentsmith.redacted' in open));
+  });
+
+  it('shows the last of a variable that comes twice, as the dynamic linker takes it', () => {
+    const { attributes } = readable(exec({ environment: ['LD_PRELOAD=/a', 'LD_PRELOAD=/b'] }));
+    assert.equal(attributes['process.environment_variable.LD_PRELOAD'], '/b');
+  });
+
+  it('cuts a long summary and says so', () => {
+    const { body } = readable(exec({ argv: ['x'.repeat(300)] }));
+    assert.equal(body, `${'x'.repeat(199)}…`);
+  });
+});
+
+describe('process.exit', () => {
+  it('tells a code or a signal, never both', () => {
+    const code = readable(exit({ status: 3 << 8 }));
+    assert.equal(code.attributes['process.exit.code'], 3);
+    assert.ok(!('agentsmith.process.exit.signal' in code.attributes));
+    assert.equal(code.body, 'exit 3 after 1.5 s');
+    assert.equal(code.severityNumber, 5);
+    const signal = readable(exit({ status: 0x80 | 11 }));
+    assert.equal(signal.attributes['agentsmith.process.exit.signal'], 'SIGSEGV');
+    assert.equal(signal.attributes['agentsmith.process.core_dumped'], true);
+    assert.ok(!('process.exit.code' in signal.attributes));
+    assert.equal(signal.body, 'SIGSEGV after 1.5 s');
+  });
+});
+
+describe('network.connect', () => {
+  it('tells the final result of an attempt', () => {
+    const record = connect({ daddr: V4, dport: 1025, sport: 40_000, result: -111, flags: FAILED, took: 1_500_000n, cookie: 9n });
+    const { attributes, body } = readable(record);
+    const expected = {
+      'network.transport': 'tcp',
+      'network.type': 'ipv4',
+      'network.peer.address': '180.101.49.11',
+      'network.peer.port': 1025,
+      'network.local.port': 40_000,
+      'agentsmith.network.connect.result': -111,
+      'error.type': 'ECONNREFUSED',
+      'agentsmith.network.connect.duration': 0.0015,
+      'agentsmith.network.connect.id': '9',
+    };
+    for (const [name, value] of Object.entries(expected)) assert.deepEqual(attributes[name], value, name);
+    for (const name of ['pending', 'fd', 'local.address', 'mapped']) {
+      assert.ok(!Object.keys(attributes).some((key) => key.startsWith('agentsmith.network') && key.endsWith(name)), name);
+    }
+    assert.equal(body, '→ 180.101.49.11:1025 ECONNREFUSED');
+  });
+
+  it('says _OTHER where only the failure is known, and nothing where it succeeded', () => {
+    assert.equal(readable(connect({ flags: ConnectFlag.FAILED })).attributes['error.type'], '_OTHER');
+    assert.equal(readable(connect({ flags: FAILED, result: -3999 })).attributes['error.type'], '_OTHER');
+    assert.ok(!('error.type' in readable(connect({ flags: ConnectFlag.RESULT_KNOWN })).attributes));
+  });
+
+  it('shows an IPv6 address in brackets before its port', () => {
+    const { attributes, body } = readable(connect({ family: 10, daddr: Buffer.alloc(16, 1), dport: 53 }));
+    assert.equal(attributes['network.type'], 'ipv6');
+    assert.equal(body, '→ [101:101:101:101:101:101:101:101]:53');
+  });
+
+  it('is short where it is lean', () => {
+    const { attributes } = readable(connect(), lean);
+    assert.ok(!('process.user.name' in attributes) && !('thread.name' in attributes));
+    assert.ok('process.user.id' in attributes);
+  });
+});
+
+describe('agentsmith.escaped', () => {
+  it('names the attributes in the order of the record', () => {
+    const { attributes } = readable(
+      exec({
+        argv: ['a', BAD],
+        cwd: BAD,
+        stdin: { mode: 0o100600, path: BAD },
+        environment: [Buffer.concat([Buffer.from('LD_PRELOAD='), BAD])],
+        executable: BAD,
+        who: { nodename: BAD },
+        header: { comm: BAD },
+      }),
+    );
+    const escaped = attributes['agentsmith.escaped'] as string[];
+    const expected = ['process.command_args', 'process.working_directory', 'agentsmith.process.stdin.path'];
+    expected.push('process.environment_variable.LD_PRELOAD', 'process.executable.path', 'process.executable.name');
+    expected.push('agentsmith.uts.nodename', 'thread.name');
+    assert.deepEqual(escaped, expected);
+    const order = Object.keys(attributes);
+    assert.deepEqual(escaped, [...escaped].sort((a, b) => order.indexOf(a) - order.indexOf(b)));
+  });
+});
+
+describe('the catalogue', () => {
+  const names = new Set([
+    ...EVENTS.flatMap((event) => Object.keys(event.attributes)),
+    ...BLOCK.map((row) => row.key.name),
+    ...Object.values(semconv).map((value) => (typeof value === 'function' ? value('LD_PRELOAD') : value)),
+  ]);
+
+  it('has no name that is a dotted prefix of another: document stores refuse such records', () => {
+    const clashes = [...names].filter((name) => [...names].some((other) => other.startsWith(`${name}.`)));
+    assert.deepEqual(clashes, []);
+  });
+
+  it('has lower-case dotted names only', () => {
+    for (const name of names) assert.match(name, /^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$|^process\.environment_variable\.\w+$/);
+  });
+
+  it('has the names of the semantic conventions as they are upstream', () => {
+    const upstream = incubating as unknown as Record<string, unknown>;
+    for (const [name, value] of Object.entries(semconv)) {
+      if (!name.startsWith('ATTR_')) continue;
+      assert.ok(name in upstream, `${name} is not upstream`);
+      if (typeof value !== 'function') assert.equal(value, upstream[name], name);
+      else assert.equal(value('X'), (upstream[name] as (key: string) => string)('X'), name);
+    }
+  });
+
+  it('has one definition for each type and name', () => {
+    assert.equal(new Set(EVENTS.map((event) => event.type)).size, EVENTS.length);
+    assert.equal(new Set(EVENTS.map((event) => event.name)).size, EVENTS.length);
+  });
+});
