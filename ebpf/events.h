@@ -123,10 +123,14 @@ struct process_exec {
 	struct stdio stderr;
 };
 
+/* `origin` is who called clone; with CLONE_PARENT that is not the child's parent, but its image is the child's. */
 struct process_fork {
 	struct header header;
 	struct who who;             /* of the child */
-	identifier parent_exec_id;
+	boot_ns origin_start;
+	identifier origin_exec_id;
+	pid_id origin_pid;
+	__u32 unused;
 };
 
 struct process_exit {

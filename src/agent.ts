@@ -13,7 +13,7 @@ import {
   Severity,
 } from './events/event.ts';
 import type { Exporter } from './export/exporter.ts';
-import { Gaps } from './export/gaps.ts';
+import { Gaps, type Loss } from './export/gaps.ts';
 import { Ledger } from './ledger.ts';
 import { registerMetrics } from './metrics.ts';
 import * as at from './semconv.ts';
@@ -193,6 +193,11 @@ export class Agent {
     this.#tellGaps();
     this.#tell('agentsmith.sensor.stop', this.#hookAttributes());
     await this.#exporter?.shutdown(withinMs);
+  }
+
+  /** Every loss so far, in the kernel and behind it. */
+  losses(): Iterable<Loss> {
+    return this.#gaps.losses();
   }
 
   /** Ends a flush at once: what was not acknowledged is counted as lost. */

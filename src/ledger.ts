@@ -75,6 +75,15 @@ export class Ledger {
     this.lostMixed('rejected', rejected);
   }
 
+  /** What was received and became neither exported nor filtered nor lost is lost now. */
+  loseRest(reason: LossReason): void {
+    for (const [type] of this.types()) {
+      let left = this.received[type]! - this.exported[type]! - this.filtered[type]!;
+      for (const counts of this.#lost.values()) left -= counts[type]!;
+      if (left > 0) this.lost(type, reason, left);
+    }
+  }
+
   /** Losses of which the event type is not known. */
   lostMixed(reason: LossReason, count: number): void {
     this.#mixed.set(reason, (this.#mixed.get(reason) ?? 0) + count);

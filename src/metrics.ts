@@ -54,9 +54,9 @@ export const METRICS: readonly {
     kind: 'counter',
     unit: '{event}',
     about:
-      'Events that user space read from the ring: exported + filtered + in memory + dropped in user space.',
-    observe: ({ ledger, events }, add) => {
-      for (const { type, name } of events) add(ledger.received[type]!, { [EVENT]: name });
+      'Events that user space read from the ring, and records of its own: exported + filtered + in memory + dropped there.',
+    observe: ({ ledger }, add) => {
+      for (const [type, name] of ledger.types()) add(ledger.received[type]!, { [EVENT]: name });
     },
   },
   {

@@ -9,18 +9,18 @@
 #include "../lib/task.h"
 
 SEC("tp_btf/sched_process_fork")
-int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+int BPF_PROG(process_fork, struct task_struct *origin, struct task_struct *child)
 {
 	struct builder b = {};
 	struct process_fork *e;
 
-	if (child->pid != child->tgid || (parent->flags & PF_KTHREAD))
+	if (child->pid != child->tgid || (origin->flags & PF_KTHREAD))
 		return 0;
 	if (!scratch__own(&b))
 		return 0;
-	if (!is_known(parent) && !introduce(&b, parent))
+	if (!is_known(origin) && !introduce(&b, origin))
 		return 0;
-	if (!attempt(EVENT_PROCESS_FORK, parent->tgid))
+	if (!attempt(EVENT_PROCESS_FORK, origin->tgid))
 		return 0;
 	e = (void *)b.scratch->bytes;
 	b.end = sizeof(*e);
@@ -29,7 +29,10 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	e->header.tid = child->pid;
 	bpf_core_read(e->header.comm, sizeof(e->header.comm), &child->comm);
 	who__fill(&e->who, child);
-	e->parent_exec_id = parent->self_exec_id;
+	e->origin_start = origin->group_leader->start_boottime;
+	e->origin_exec_id = origin->self_exec_id;
+	e->origin_pid = origin->tgid;
+	e->unused = 0;
 	if (!builder__emit(&b, &e->header, EVENT_PROCESS_FORK))
 		remember(child, e->who.exec_id + 1);
 	return 0;

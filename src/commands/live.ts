@@ -47,6 +47,11 @@ function hooksOf(
   return { attached: own.filter((hook) => !hook.error).map((hook) => hook.hook), missing };
 }
 
+/** The last of the first lines. */
+export function howToStop({ duration }: Settings): string {
+  return duration === undefined ? 'stop: Ctrl-C' : `stop: Ctrl-C, or after ${duration / 1000} s`;
+}
+
 /** The first lines of a run: what is watched, by which hooks, and what is not. */
 export function tellHooks(sensor: LiveSensor, events: readonly EventDefinition[]): void {
   const tier = sensor.tier === 'A' ? 'A: BPF trampolines' : 'B: no BPF trampolines';

@@ -22,25 +22,35 @@ const SENSOR_CODES: Readonly<Record<string, ExitCode>> = {
 const FILE_CODES: Readonly<Record<string, ExitCode>> = {
   ENOENT: ExitCode.NO_INPUT,
   EISDIR: ExitCode.NO_INPUT,
-  EEXIST: ExitCode.CANNOT_CREATE,
   EACCES: ExitCode.NO_PERMISSION,
   EPERM: ExitCode.NO_PERMISSION,
   ENOSPC: ExitCode.IO,
   EIO: ExitCode.IO,
 };
 
-/** The exit code of an error that ends the program; errors that are not expected are software errors. */
-function exitCodeOf(error: unknown): ExitCode {
+/**
+ * The exit code of an error that ends the program; errors that are not expected are software errors. `output`: the file
+ * that was to be written.
+ */
+function exitCodeOf(error: unknown, output?: string): ExitCode {
   if (error instanceof UsageError || error instanceof EndpointError) return ExitCode.USAGE;
   if (error instanceof SensorError) return SENSOR_CODES[error.code] ?? ExitCode.UNAVAILABLE;
   if (error instanceof RecordingError) return ExitCode.DATA;
-  const { code, syscall } = error as NodeJS.ErrnoException;
+  const { code, syscall, path } = error as NodeJS.ErrnoException;
+  if (path !== undefined && path === output) return ExitCode.CANNOT_CREATE;
   return (syscall !== undefined && code !== undefined && FILE_CODES[code]) || ExitCode.SOFTWARE;
 }
 
 /** Runs the command line; returns the exit code. Never throws: an error ends as one line on stderr. */
 export async function main(args: readonly string[]): Promise<ExitCode> {
   setLogLevel('info');
+  // What nobody catches is a bug; the kernel lets go of everything when the process ends.
+  process.on('uncaughtException', (error) => {
+    log.error(`a bug in agentsmith-otel: ${error.message} (--log-level debug shows where)`);
+    log.debug(error.stack ?? '');
+    process.exit(ExitCode.SOFTWARE);
+  });
+  let output: string | undefined;
   try {
     const { command, file, settings, warnings } = parseCommandLine(args, process.env, EVENTS);
     if (settings.version) {
@@ -58,6 +68,7 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
       case 'doctor':
         return await (await import('./doctor.ts')).doctorCommand(settings);
       case 'record':
+        output = file;
         return await (await import('./record.ts')).recordCommand(file!, settings);
       case 'replay':
         return await (await import('./run.ts')).replayCommand(file!, settings);
@@ -65,7 +76,7 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
         return await (await import('./run.ts')).runCommand(settings);
     }
   } catch (error) {
-    const code = exitCodeOf(error);
+    const code = exitCodeOf(error, output);
     log.error((error as Error).message);
     if (code === ExitCode.SOFTWARE) log.debug((error as Error).stack ?? '');
     return code;

@@ -13,7 +13,7 @@ import { hostFacts, hostResource } from '../export/resource.ts';
 import type { Ledger } from '../ledger.ts';
 import { log } from '../log.ts';
 import { RecordingReader, ReplaySensor } from '../sensor/recording.ts';
-import { chosenEvents, openSensor, tellHooks, thisHost } from './live.ts';
+import { chosenEvents, howToStop, openSensor, tellHooks, thisHost } from './live.ts';
 
 /** What a stop waits for the receiver: within the 10 s that container runtimes and systemd give or more. */
 const FLUSH_MS = 5000;
@@ -49,15 +49,17 @@ function printing(settings: Settings): Pick<AgentOptions, 'print' | 'flushPrint'
   return { print: printer.print, flushPrint: printer.flush };
 }
 
-/** The exporter that the settings ask for. @throws EndpointError */
-function exporting(settings: Settings): Pick<AgentOptions, 'exporter'> {
+interface Destination extends Pick<AgentOptions, 'exporter'> {
+  /** For people: where records go. */
+  readonly words: string;
+}
+
+/** Where the settings send records. @throws EndpointError */
+function destination(settings: Settings): Destination {
   if (!settings.exporting) {
-    log.info(
-      settings.output === 'none'
-        ? 'records: nowhere (--output none)'
-        : 'records: this terminal; --endpoint sends them',
-    );
-    return {};
+    const words =
+      settings.output === 'none' ? 'nowhere (--output none)' : 'this terminal; --endpoint sends them';
+    return { words };
   }
   const logs = grpcOptions('LOGS', settings.endpoint);
   const options: ExporterOptions = {
@@ -73,20 +75,25 @@ function exporting(settings: Settings): Pick<AgentOptions, 'exporter'> {
           `${status.error.message}; records are kept within ${settings.queueSize >> 20} MiB and sent later`,
         );
     },
+    onMetricsState: (status) => {
+      if (status.ok) log.info(`${logs.url}: takes metrics again`);
+      else log.warn(`metrics: ${status.error.message}`);
+    },
     onPartial: (rejected, message) => log.warn(`${logs.url}: rejected ${rejected} records: ${message}`),
   };
   const lane = settings.pipeline === 'sdk' ? ', by the stock SDK' : '';
-  log.info(`records: ${logs.url} (OTLP/gRPC, compression ${logs.compression}${lane})`);
   return {
+    words: `${logs.url} (OTLP/gRPC, compression ${logs.compression}${lane})`,
     exporter: async (ledger: Ledger): Promise<Exporter> =>
       settings.pipeline === 'sdk' ? StockExporter.create(options, ledger) : new FastExporter(options, ledger),
   };
 }
 
 /** The last line: what became of everything. */
-function tellLedger({ ledger }: Agent): void {
+function tellLedger(agent: Agent): void {
+  const { ledger } = agent;
   const sum = (counts: Float64Array) => counts.reduce((total, count) => total + count, 0);
-  const lost = [...ledger.losses()];
+  const lost = [...agent.losses()];
   const exported = sum(ledger.exported) + ledger.exportedMixed;
   const total = lost.reduce((all, { count }) => all + count, 0);
   const reasons = lost.map(
@@ -109,13 +116,19 @@ async function runAgent(
   });
   let signals = 0;
   const onSignal = () => {
-    if (++signals === 1) stop();
-    else agent.abort();
+    if (++signals > 1) {
+      agent.abort();
+      return;
+    }
+    if (settings.exporting) log.info('stopping: delivers what is left; Ctrl-C again ends at once');
+    stop();
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   // A reader that went away (| head) is a wish to stop.
   process.stdout.on('error', () => stop());
+  // Only now, when Ctrl-C is heard.
+  if (!settings.fast) log.info(howToStop(settings));
   await agent.start();
   const timer = settings.duration === undefined ? undefined : setTimeout(() => stop(), settings.duration);
   const error = await Promise.race([stopped, ended]);
@@ -133,13 +146,11 @@ export async function runCommand(settings: Settings): Promise<ExitCode> {
   const events = chosenEvents(settings);
   const seeds = readSeeds();
   const { users, namespaces } = thisHost();
-  const output = { ...printing(settings), ...exporting(settings) };
+  const { words, ...exporting } = destination(settings);
   const sensor = openSensor(settings, events);
   tellHooks(sensor, events);
+  log.info(`records: ${words}`);
   if (settings.noRedact) log.warn('secrets in arguments and environment are shown (--no-redact)');
-  log.info(
-    settings.duration === undefined ? 'stop: Ctrl-C' : `stop: Ctrl-C, or after ${settings.duration / 1000} s`,
-  );
   const agent = new Agent({
     sensor,
     events,
@@ -148,7 +159,8 @@ export async function runCommand(settings: Settings): Promise<ExitCode> {
     host: { namespaces, userName: (uid) => users.name(uid) },
     seeds,
     ...(settings.tree !== undefined && { tree: settings.tree }),
-    ...output,
+    ...printing(settings),
+    ...exporting,
   });
   return runAgent(agent, settings, new Promise(() => {}));
 }
@@ -161,6 +173,8 @@ export async function replayCommand(file: string, settings: Settings): Promise<E
   const ended = new Promise<Error | undefined>((resolve) => {
     end = resolve;
   });
+  const { words, ...exporting } = destination(settings);
+  log.info(`records: ${words}`);
   const sensor = new ReplaySensor(reader, { fast: settings.fast, onEnd: (error) => end(error) });
   const agent = new Agent({
     sensor,
@@ -170,7 +184,7 @@ export async function replayCommand(file: string, settings: Settings): Promise<E
     host: { namespaces: reader.head.namespaces, userName: (uid) => users.name(uid) },
     ...(settings.tree !== undefined && { tree: settings.tree }),
     ...printing(settings),
-    ...exporting(settings),
+    ...exporting,
   });
   return runAgent(agent, settings, ended);
 }

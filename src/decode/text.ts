@@ -37,10 +37,17 @@ export function needsEscape(bytes: Uint8Array, start: number, end: number): bool
   return false;
 }
 
-/** The bytes as a string; see the top of this file for what is escaped. */
-export function decodeText(bytes: Buffer, start: number, end: number): string {
-  if (isAscii(bytes, start, end)) return bytes.toString('latin1', start, end);
-  if (!needsEscape(bytes, start, end)) return bytes.toString('utf8', start, end);
+/**
+ * The bytes as a string; see the top of this file for what is escaped. Who makes an attribute of several pieces passes
+ * whether any of them must be: one rule holds for the whole attribute.
+ */
+export function decodeText(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  escaped = needsEscape(bytes, start, end),
+): string {
+  if (!escaped) return bytes.toString(isAscii(bytes, start, end) ? 'latin1' : 'utf8', start, end);
   let text = '';
   for (let at = start; at < end; ) {
     const length = sequenceLength(bytes, at, end);

@@ -74,19 +74,22 @@ export class Processes {
     const process = new Process();
     event.copyWho(process.who);
     const pid = process.pid;
-    const parentPid = process.u32(who.parentPid);
-    const known = this.#byPid.get(parentPid);
-    // Who had the pid before is not the parent.
-    const parent = known && known.u64(who.start) === process.u64(who.parentStart) ? known : undefined;
-    if (event.type === EventType.PROCESS_FORK && parent) {
-      const low = event.low(processFork.parentExecId);
-      const high = event.high(processFork.parentExecId);
-      process.image = [parent.image, parent.previous].find(
+    const isFork = event.type === EventType.PROCESS_FORK;
+    // Who called clone, where that is told: with CLONE_PARENT it is not the parent.
+    const originPid = isFork ? event.u32(processFork.originPid) : process.u32(who.parentPid);
+    const originStart = isFork ? event.u64(processFork.originStart) : process.u64(who.parentStart);
+    const known = this.#byPid.get(originPid);
+    // Who had the pid before is not the origin.
+    const origin = known && known.u64(who.start) === originStart ? known : undefined;
+    if (isFork && origin) {
+      const low = event.low(processFork.originExecId);
+      const high = event.high(processFork.originExecId);
+      process.image = [origin.image, origin.previous].find(
         (i) => i?.execIdLow === low && i.execIdHigh === high,
       );
     }
-    process.ancestry = this.#ancestry(parentPid, parent);
-    process.selected = this.#isSelected(pid, parentPid, parent);
+    process.ancestry = this.#ancestry(originPid, origin);
+    process.selected = this.#isSelected(pid, originPid, origin);
     // A result so late that its process is forgotten must not take the place of the pid's new owner.
     const owner = this.#byPid.get(pid);
     if (owner && owner.u64(who.start) > process.u64(who.start)) return process;

@@ -58,15 +58,14 @@ function argumentsOf(event: RawEvent, redact: boolean, notes: Notes): string[] {
     ? findSecrets(event.bytes.toString('latin1', start, start + event.textLength(e.argv)))
     : [];
   const list: string[] = [];
-  let escaped = false;
+  // Of all arguments or of none: `\\xff` beside an escaped byte must not look like one.
+  const escaped = needsEscape(event.bytes, start, start + event.textLength(e.argv));
   let next = 0;
   eachString(event, e.argv, (from, to) => {
     let text = '';
     let at = from;
     const plain = (end: number) => {
-      if (end <= at) return;
-      escaped ||= needsEscape(event.bytes, at, end);
-      text += decodeText(event.bytes, at, end);
+      if (end > at) text += decodeText(event.bytes, at, end, escaped);
     };
     for (; next < secrets.length && start + secrets[next]! < to; next += 2) {
       plain(start + secrets[next]!);
@@ -87,6 +86,8 @@ const environment = (redact: boolean): Spread => ({
   read(event, notes) {
     const list: [string, AttributeValue][] = [];
     eachString(event, e.environment, (from, to) => {
+      // The padding between strings is empty: a search would run through the rest of the batch.
+      if (from === to) return;
       const equals = event.bytes.indexOf(0x3d, from);
       if (equals < 0 || equals >= to) return;
       const variable = event.bytes.toString('latin1', from, equals);
@@ -106,11 +107,13 @@ function givenPath(field: Field): Column {
     const start = event.textStart(field);
     const end = start + event.textLength(field);
     if (end === start) return undefined;
-    if (needsEscape(event.bytes, start, end)) notes.escaped.push(notes.name);
-    const given = decodeText(event.bytes, start, end);
-    const cwd = PathText.turn(event.bytes, event.textStart(e.cwd), event.textLength(e.cwd));
-    if (given.startsWith('/') || cwd === 0) return given;
-    const from = decodeText(PathText.bytes, 0, cwd);
+    const absolute = event.bytes[start] === 0x2f;
+    const cwd = absolute ? 0 : PathText.turn(event.bytes, event.textStart(e.cwd), event.textLength(e.cwd));
+    const escaped = needsEscape(event.bytes, start, end) || needsEscape(PathText.bytes, 0, cwd);
+    if (escaped) notes.escaped.push(notes.name);
+    const given = decodeText(event.bytes, start, end, escaped);
+    if (cwd === 0) return given;
+    const from = decodeText(PathText.bytes, 0, cwd, escaped);
     return `${from === '/' ? '' : from}/${given}`;
   });
 }
@@ -125,7 +128,11 @@ export function processExec({ redact }: { redact: boolean }): EventDefinition {
     'string[]',
     (event, _process, notes) => argumentsOf(event, redact, notes),
     (event, _process, out) => {
-      const joined = argumentsOf(event, redact, { name: '', escaped: [], redacted: [] }).join(' ');
+      const joined = argumentsOf(event, redact, {
+        name: '',
+        escaped: [],
+        redacted: [],
+      }).join(' ');
       out.text(joined.length > SUMMARY_CHARACTERS ? `${joined.slice(0, SUMMARY_CHARACTERS - 1)}…` : joined);
       return true;
     },

@@ -9,6 +9,7 @@ import type { ReadableEvent, RunnableEvent } from '../events/event.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Batch } from './batch.ts';
 import { Batches, splitBatch } from './batches.ts';
+import type { ExportError, ExportErrorKind } from './export-error.ts';
 import { GrpcConnection } from './grpc-connection.ts';
 import type { GrpcOptions } from './grpc-options.ts';
 import { isSameReceiver } from './grpc-options.ts';
@@ -48,12 +49,29 @@ export interface ExporterOptions {
   readonly queueBytes: number;
   readonly metricsIntervalMs: number;
   onState(status: ReceiverStatus): void;
+  /** The receiver does not take metrics, for a reason that says nothing about logs. */
+  onMetricsState?(status: ReceiverStatus): void;
   /** Of an accepted batch some records were refused. */
   onPartial(rejected: number, message: string): void;
 }
 
 /** Room that is kept for gap records when the queue is nearly full. */
 const ROOM_BYTES = 1 << 20;
+/** What a stop waits for the receiver of the last metrics, when the logs have gone. */
+const LAST_METRICS_MS = 1000;
+
+/** Whether logs on the same connection may fare better: the receiver speaks gRPC and refuses metrics only. */
+const isOfMetrics = ({ kind, code }: ExportError): boolean =>
+  !CONNECTION_KINDS.has(kind) && !(kind === 'not_otlp' && code === undefined);
+
+/** Failures that logs and metrics on one connection have together. */
+const CONNECTION_KINDS: ReadonlySet<ExportErrorKind> = new Set([
+  'unreachable',
+  'timeout',
+  'unavailable',
+  'throttled',
+  'untrusted',
+]);
 
 interface Providers {
   readonly connection: GrpcConnection;
@@ -63,11 +81,17 @@ interface Providers {
 function providers(options: ExporterOptions): Providers {
   const { logs, metrics, resource, metricsIntervalMs: intervalMillis } = options;
   const connection = new GrpcConnection(logs);
-  const shared = isSameReceiver(logs, metrics) ? connection : new GrpcConnection(metrics);
-  return {
-    connection,
-    meters: createMeterProvider(resource, { grpc: metrics, connection: shared, intervalMillis }),
+  const isShared = isSameReceiver(logs, metrics);
+  const receiver = {
+    grpc: metrics,
+    connection: isShared ? connection : new GrpcConnection(metrics),
+    intervalMillis,
+    onState: (status: ReceiverStatus) => {
+      // Of a receiver that cannot be reached the logs tell.
+      if (!isShared || (!status.ok && isOfMetrics(status.error))) options.onMetricsState?.(status);
+    },
   };
+  return { connection, meters: createMeterProvider(resource, receiver) };
 }
 
 /** Ring bytes → OTLP bytes → batches → sender. */
@@ -79,6 +103,7 @@ export class FastExporter implements Exporter {
   readonly #queueBytes: number;
   readonly #meters: MeterProvider;
   readonly #logger: Logger;
+  readonly #abort = new Abort();
   /** The batch of which the receiver just said that it took a part. */
   #partly: Batch | undefined;
 
@@ -145,11 +170,12 @@ export class FastExporter implements Exporter {
     this.#batches.close();
     await this.#sender.shutdown(withinMs);
     // After the logs, so that the last metrics count them.
-    await Promise.race([this.#meters.shutdown().catch(() => {}), deadline(1000)]);
+    await atMost(LAST_METRICS_MS, this.#meters.shutdown(), this.#abort.promise);
   }
 
   abort(): void {
     this.#sender.abort();
+    this.#abort.resolve();
   }
 }
 
@@ -162,6 +188,7 @@ export class StockExporter implements Exporter {
   readonly #logger: Logger;
   readonly #meters: MeterProvider;
   readonly #ledger: Ledger;
+  readonly #abort = new Abort();
 
   private constructor(provider: LoggerProvider, meters: MeterProvider, ledger: Ledger) {
     this.#provider = provider;
@@ -173,31 +200,50 @@ export class StockExporter implements Exporter {
 
   /** Loads the stock exporter, and with it grpc-js. */
   static async create(options: ExporterOptions, ledger: Ledger): Promise<StockExporter> {
-    const provider = await createStockProvider(options.resource, options.logs);
+    const provider = await createStockProvider(options.resource, options.logs, (names, isExported) => {
+      for (const name of names) {
+        if (isExported) ledger.exported[ledger.typeOf(name)]!++;
+        else ledger.lost(ledger.typeOf(name), 'rejected');
+      }
+    });
     return new StockExporter(provider, providers(options).meters, ledger);
   }
 
   append(definition: RunnableEvent, event: RawEvent, process: Process): void {
     emit(this.#logger, definition.read(event, process, this.observed));
-    // The stock processor tells nobody what became of a record: here, handed over is all that can be counted.
-    this.#ledger.exported[definition.type]!++;
   }
 
   emit(record: ReadableEvent): void {
+    this.#ledger.received[this.#ledger.typeOf(record.eventName)]!++;
     emit(this.#logger, record);
   }
 
   async shutdown(withinMs: number): Promise<void> {
     const flushed = this.#provider.shutdown().then(() => this.#meters.shutdown());
-    await Promise.race([flushed.catch(() => {}), deadline(withinMs)]);
+    await atMost(withinMs, flushed, this.#abort.promise);
+    // What the stock queue did not hold is among it: the processor does not say.
+    this.#ledger.loseRest('shutdown');
   }
 
-  abort(): void {}
+  abort(): void {
+    this.#abort.resolve();
+  }
 }
 
-/** Resolves after `ms` and keeps no process alive. */
-function deadline(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
+/** A promise that is resolved from outside: a second signal ends all waiting at once. */
+class Abort {
+  resolve: () => void = () => {};
+  readonly promise: Promise<void> = new Promise((resolve) => {
+    this.resolve = resolve;
   });
+}
+
+/** Waits for the first of the ends, whether good or bad, and at most `ms`. */
+async function atMost(ms: number, ...ends: readonly Promise<void>[]): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([limit, ...ends]).catch(() => {});
+  clearTimeout(timer);
 }

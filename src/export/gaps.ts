@@ -11,6 +11,13 @@ export interface KernelLosses {
   counts(type: number): KernelCounts;
 }
 
+/** How many records of an event are gone for one reason. */
+export interface Loss {
+  readonly event: string;
+  readonly reason: string;
+  readonly count: number;
+}
+
 /**
  * Turns losses into records of the stream: a consumer sees that something is missing, what, how much, why, and between
  * which times. Nothing is told twice; what could not be told yet is told with what comes after it.
@@ -31,7 +38,7 @@ export class Gaps {
   /** One record for each event and reason with losses since the last call. */
   take(now: bigint): ReadableEvent[] {
     const records: ReadableEvent[] = [];
-    for (const { event, reason, count } of this.#losses()) {
+    for (const { event, reason, count } of this.losses()) {
       // A gap record that is lost itself must not make another.
       if (event === GAP_EVENT_NAME) continue;
       const name = `${event} ${reason}`;
@@ -44,11 +51,12 @@ export class Gaps {
     return records;
   }
 
-  *#losses(): Generator<{ event: string; reason: string; count: number }> {
+  /** Every loss so far, in the kernel and in user space, whether it was told or not. */
+  *losses(): Generator<Loss> {
     for (const { type, name } of this.#kernel.events) {
       const { ringFull, reserved } = this.#kernel.counts(type);
-      yield { event: name, reason: 'ring_full', count: ringFull };
-      yield { event: name, reason: 'reserved', count: reserved };
+      if (ringFull > 0) yield { event: name, reason: 'ring_full', count: ringFull };
+      if (reserved > 0) yield { event: name, reason: 'reserved', count: reserved };
     }
     yield* this.#ledger.losses();
   }

@@ -4,8 +4,8 @@
  * The only door to the OpenTelemetry SDK: providers, processors, metric export. Nothing else imports sdk-logs or
  * sdk-metrics; the stock lane (and with it grpc-js) is loaded only when it is asked for.
  */
-import type { Logger, LogRecord, SeverityNumber } from '@opentelemetry/api';
-import type { InstrumentationScope } from '@opentelemetry/core';
+import { diag, type Logger, type LogRecord, type SeverityNumber } from '@opentelemetry/api';
+import { ExportResultCode, type InstrumentationScope, setGlobalErrorHandler } from '@opentelemetry/core';
 import { createOtlpNetworkExportDelegate, ExporterMetrics } from '@opentelemetry/otlp-exporter-base';
 import {
   MetricsExporterMetricsHelper,
@@ -24,8 +24,10 @@ import {
 import { VERSION } from '../config/version.ts';
 import type { ReadableEvent } from '../events/event.ts';
 import type { Envelope } from './batches.ts';
+import { ExportError } from './export-error.ts';
 import type { GrpcConnection } from './grpc-connection.ts';
 import type { GrpcOptions } from './grpc-options.ts';
+import { ReceiverState, type ReceiverStatus } from './receiver-state.ts';
 import { RetryingTransport } from './retrying-transport.ts';
 import { GrpcTransport, METRICS_PATH } from './transport-grpc.ts';
 
@@ -35,6 +37,27 @@ export const SCOPE: InstrumentationScope = {
   version: VERSION,
   schemaUrl: 'https://opentelemetry.io/schemas/1.45.0',
 };
+
+/** The same message of the SDK is not told again within this time. */
+const QUIET_MS = 60_000;
+
+/**
+ * Failures that the SDK reports to nobody in particular: one line each. Its own handler prints a stack as JSON, for
+ * every batch of a receiver that is away.
+ */
+function tellSdkErrors(): void {
+  const toldAt = new Map<string, number>();
+  setGlobalErrorHandler((error) => {
+    // Told by the state of the receiver, once; the metric reader wraps it.
+    if (error instanceof ExportError || /\bExportError: /.test(String(error))) return;
+    const [message = ''] = (typeof error === 'string' ? error : (error as Error).message).split('\n');
+    const now = performance.now();
+    if (now - (toldAt.get(message) ?? Number.NEGATIVE_INFINITY) < QUIET_MS) return;
+    if (toldAt.size >= 64) toldAt.clear();
+    toldAt.set(message, now);
+    diag.warn(`OpenTelemetry SDK: ${message}`);
+  });
+}
 
 /** [tag, start, end of content] of each length-delimited field of a protobuf message. */
 function* fields(bytes: Uint8Array, from = 0, to = bytes.length): Generator<[number, number, number]> {
@@ -167,6 +190,7 @@ export interface StockReceiver {
 export async function createStockProvider(
   resource: Resource,
   receiver: StockReceiver,
+  onResult: (names: readonly string[], isExported: boolean) => void = () => {},
 ): Promise<LoggerProvider> {
   const { BatchLogRecordProcessor } = await import('@opentelemetry/sdk-logs');
   const { OTLPLogExporter } = await import('@opentelemetry/exporter-logs-otlp-grpc');
@@ -178,6 +202,17 @@ export async function createStockProvider(
     metadata,
     timeoutMillis: receiver.timeoutMillis,
   });
+  // The processor tells nobody what became of a batch.
+  const send = exporter.export.bind(exporter);
+  exporter.export = (records, done) => {
+    send(records, (result) => {
+      onResult(
+        records.map(({ eventName }) => eventName ?? ''),
+        result.code === ExportResultCode.SUCCESS,
+      );
+      done(result);
+    });
+  };
   // A record the queue does not hold is lost in silence: the largest queue that stays within 100 MB.
   const processor = new BatchLogRecordProcessor({
     exporter,
@@ -195,9 +230,12 @@ export function createMeterProvider(
     readonly grpc: GrpcOptions;
     readonly connection: GrpcConnection;
     readonly intervalMillis: number;
+    onState(status: ReceiverStatus): void;
   },
 ): MeterProvider {
   const { grpc, connection, intervalMillis } = receiver;
+  tellSdkErrors();
+  const state = new ReceiverState((status) => receiver.onState(status));
   const transport = new RetryingTransport(
     new GrpcTransport({
       connection,
@@ -206,7 +244,11 @@ export function createMeterProvider(
       compression: grpc.compression,
     }),
     // The next export carries the same cumulative values, so an old one is not worth waiting for.
-    { giveUpAfterMs: intervalMillis / 2 },
+    {
+      giveUpAfterMs: intervalMillis / 2,
+      onFailure: (error) => state.failed(error),
+      onSuccess: () => state.succeeded(),
+    },
   );
   const delegate = createOtlpNetworkExportDelegate<ResourceMetrics, object>(
     { timeoutMillis: grpc.timeoutMillis, concurrencyLimit: 2, compression: 'none' },

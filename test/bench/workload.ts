@@ -106,7 +106,7 @@ function execOf(i: number): Buffer[] {
 }
 
 function forked(i: number): Buffer {
-  return fork({ header: { tid: who(i).pid, comm: 'bash', sequence: 0n }, who: who(i), parentExecId: 7n });
+  return fork({ header: { tid: who(i).pid, comm: 'bash', sequence: 0n }, who: who(i), originExecId: 7n });
 }
 
 /** A fork, and the end of the child: one of 16 killed. */

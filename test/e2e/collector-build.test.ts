@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { buildCollector } from '../support/collector.ts';
 import { repository } from '../support/repository.ts';
+import { skip } from '../support/skip.ts';
 
 describe('the sources of the Collector', () => {
   const sources = join(repository, 'test', 'collector');
@@ -31,7 +32,7 @@ describe('the sources of the Collector', () => {
 
   it('fail the tests when they do not compile', async function () {
     this.timeout('60s');
-    if (!(await hasGo())) return this.skip();
+    if (!(await hasGo())) skip(this, 'Go is not installed');
     await folder(async (dir) => {
       await writeFile(join(dir, 'go.mod'), 'module test\n\ngo 1.21\n');
       await writeFile(join(dir, 'main.go'), 'package main\n\nfunc main() { nonsense() }\n');
@@ -44,7 +45,7 @@ describe('the sources of the Collector', () => {
 
   it('are a reason to skip where there is no network', async function () {
     this.timeout('60s');
-    if (!(await hasGo())) return this.skip();
+    if (!(await hasGo())) skip(this, 'Go is not installed');
     await folder(async (dir) => {
       const sum = `h1:${'0'.repeat(43)}=`;
       await writeFile(join(dir, 'go.mod'), 'module test\n\ngo 1.21\n\nrequire example.com/nowhere v1.0.0\n');

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { buildCollector, type Collector, shippedConfig, startCollector } from '../support/collector.ts';
 import { waitForCollectorFile } from '../support/collector-file.ts';
+import { skip } from '../support/skip.ts';
 
 const run = promisify(execFile);
 
@@ -20,10 +21,7 @@ describe('otel-collector.yaml', () => {
   before(async function () {
     this.timeout('35m');
     const built = await buildCollector();
-    if (typeof built !== 'string') {
-      console.log(`    skipped: ${built.skipped}`);
-      return this.skip();
-    }
+    if (typeof built !== 'string') skip(this, built.skipped);
     binary = built;
   });
 

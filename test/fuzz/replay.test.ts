@@ -2,8 +2,7 @@
 // A damaged recording ends in a RecordingError or in fewer batches; whatever is read from it goes through the rest of
 // the path. That the format is what it should be is left to unit/sensor/recording.test.ts.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -47,7 +46,12 @@ describe('the replay of a recording', function () {
       for (let next = reader.next(); next; next = reader.next()) {
         batches++;
         out.observed = next.batch.observed;
-        eachEvent(next.batch, LANES[0]!, (definition, event, process) => out.append(definition, event, process), processes);
+        eachEvent(
+          next.batch,
+          LANES[0]!,
+          (definition, event, process) => out.append(definition, event, process),
+          processes,
+        );
       }
       return { batches, records, error: undefined };
     } catch (error) {
@@ -58,7 +62,12 @@ describe('the replay of a recording', function () {
     }
   }
 
-  const record = fc.oneof(execValues.map(exec), forkValues.map(fork), exitValues.map(exit), connectValues.map(connect));
+  const record = fc.oneof(
+    execValues.map(exec),
+    forkValues.map(fork),
+    exitValues.map(exit),
+    connectValues.map(connect),
+  );
   const lists = fc.array(fc.array(record, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 3 });
 
   it('of any records, whole, gives them all', () => {
@@ -75,15 +84,21 @@ describe('the replay of a recording', function () {
   it('that was damaged or cut ends in an error that says so', () => {
     fuzz(
       1000,
-      fc.property(lists, fc.nat(), fc.integer({ min: 1, max: 255 }), fc.boolean(), (list, where, flip, cut) => {
-        const { bytes, start } = recorded(list);
-        const at = start + (where % (bytes.length - start));
-        const damaged = cut ? bytes.subarray(0, at) : Buffer.from(bytes);
-        if (!cut) damaged[at]! ^= flip;
-        const { batches, error } = replay(damaged);
-        if (error) assert.ok(error instanceof RecordingError, `${error}`);
-        assert.ok(batches < list.length, 'a damaged batch was read');
-      }),
+      fc.property(
+        lists,
+        fc.nat(),
+        fc.integer({ min: 1, max: 255 }),
+        fc.boolean(),
+        (list, where, flip, cut) => {
+          const { bytes, start } = recorded(list);
+          const at = start + (where % (bytes.length - start));
+          const damaged = cut ? bytes.subarray(0, at) : Buffer.from(bytes);
+          if (!cut) damaged[at]! ^= flip;
+          const { batches, error } = replay(damaged);
+          if (error) assert.ok(error instanceof RecordingError, `${error}`);
+          assert.ok(batches < list.length, 'a damaged batch was read');
+        },
+      ),
     );
   });
 
@@ -91,13 +106,18 @@ describe('the replay of a recording', function () {
     const noise = fc.oneof(record, fc.uint8Array({ minLength: 8, maxLength: 400 }));
     fuzz(
       1000,
-      fc.property(fc.array(noise, { minLength: 1, maxLength: 4 }), fc.nat(), fc.nat({ max: 255 }), (parts, where, byte) => {
-        const { bytes, start } = recorded([parts.map((part) => Buffer.from(part))]);
-        const body = bytes.subarray(start + BATCH_HEAD);
-        body[where % body.length] = byte;
-        bytes.writeUInt32LE(crc32(bytes.subarray(start + 8)), start + 4);
-        assert.deepEqual(replay(bytes).error, undefined);
-      }),
+      fc.property(
+        fc.array(noise, { minLength: 1, maxLength: 4 }),
+        fc.nat(),
+        fc.nat({ max: 255 }),
+        (parts, where, byte) => {
+          const { bytes, start } = recorded([parts.map((part) => Buffer.from(part))]);
+          const body = bytes.subarray(start + BATCH_HEAD);
+          body[where % body.length] = byte;
+          bytes.writeUInt32LE(crc32(bytes.subarray(start + 8)), start + 4);
+          assert.deepEqual(replay(bytes).error, undefined);
+        },
+      ),
     );
   });
 });

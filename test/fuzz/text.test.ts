@@ -15,7 +15,7 @@ const decode = (value: Uint8Array) => decodeText(Buffer.from(value), 0, value.le
 const escapes = (value: Uint8Array) => needsEscape(value, 0, value.length);
 
 /** The bytes that were escaped; what {@link decodeText} does cannot be forged when this finds them again. */
-function unescape(text: string): Buffer {
+function unescaped(text: string): Buffer {
   return Buffer.concat(
     [...text.matchAll(/\\x([0-9a-f]{2})|\\\\|([^\\]+)/g)].map(([all, hex]) =>
       hex ? Buffer.from(hex, 'hex') : all === '\\\\' ? Buffer.from('\\') : Buffer.from(all),
@@ -32,7 +32,9 @@ const written = (write: (out: Writer) => void): string => {
 const ip = (length: number) =>
   fc.oneof(
     fc.uint8Array({ minLength: length, maxLength: length }),
-    fc.array(fc.constantFrom(0, 0, 0, 1, 0x10, 0xff), { minLength: length, maxLength: length }).map((a) => Uint8Array.from(a)),
+    fc
+      .array(fc.constantFrom(0, 0, 0, 1, 0x10, 0xff), { minLength: length, maxLength: length })
+      .map((a) => Uint8Array.from(a)),
   );
 
 describe('text', function () {
@@ -45,7 +47,7 @@ describe('text', function () {
         const text = decode(value);
         assert.equal(Buffer.from(text).toString(), text);
         assert.equal(escapes(value), !isUtf8(value));
-        assert.deepEqual(escapes(value) ? unescape(text) : Buffer.from(text), Buffer.from(value));
+        assert.deepEqual(escapes(value) ? unescaped(text) : Buffer.from(text), Buffer.from(value));
       }),
     );
   });
@@ -104,7 +106,11 @@ describe('addresses', () => {
       fc.property(ip(16), (address) => {
         const text = written((out) => writeIpv6(address, 0, out));
         assert.ok(isIPv6(text));
-        const groups = Array.from({ length: 8 }, (_, i) => Buffer.from(address).readUInt16BE(2 * i).toString(16));
+        const groups = Array.from({ length: 8 }, (_, i) =>
+          Buffer.from(address)
+            .readUInt16BE(2 * i)
+            .toString(16),
+        );
         assert.equal(`[${text}]`, new URL(`http://[${groups.join(':')}]/`).hostname);
       }),
     );
@@ -115,8 +121,15 @@ describe('addresses', () => {
       500,
       fc.property(ip(16), (address) => {
         const list = new BlockList();
-        list.addAddress(written((out) => writeIpv6(address, 0, out)), 'ipv6');
-        const groups = Array.from({ length: 8 }, (_, i) => Buffer.from(address).readUInt16BE(2 * i).toString(16));
+        list.addAddress(
+          written((out) => writeIpv6(address, 0, out)),
+          'ipv6',
+        );
+        const groups = Array.from({ length: 8 }, (_, i) =>
+          Buffer.from(address)
+            .readUInt16BE(2 * i)
+            .toString(16),
+        );
         assert.ok(list.check(groups.join(':'), 'ipv6'));
       }),
     );

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The environment by allow-list, and secrets in it and in argv.
 import assert from 'node:assert/strict';
-import { type ExecTruth, expectExec } from '../support/exec.ts';
+import { type ExecTruth, execBy, expectExec, operand } from '../support/exec.ts';
 import { scaled } from '../support/triggers.ts';
 import { openWatch, type Watch } from '../support/watch.ts';
 
@@ -48,6 +48,16 @@ describe('process.exec and secrets', function () {
     expectExec(watch, await run({ ...padding, LD_PRELOAD: '/tmp/evil.so' }), {
       more: { [PRELOAD]: '/tmp/evil.so' },
     });
+  });
+
+  it('gives a variable that came twice once, with the value that the loader takes', async function () {
+    const steps = ['env', 'LD_PRELOAD=/lib/innocent.so', 'env', 'LD_PRELOAD=/tmp/evil.so'];
+    expectExec(watch, await execBy(this, watch, steps), { more: { [PRELOAD]: '/tmp/evil.so' } });
+  });
+
+  it('escapes a value that is no UTF-8', async function () {
+    const truth = await execBy(this, watch, ['env', operand('LD_PRELOAD=/tmp/\xe9.so')]);
+    expectExec(watch, truth, { more: { [PRELOAD]: '/tmp/\\xe9.so', 'agentsmith.escaped': [PRELOAD] } });
   });
 
   it('hides secrets in argv and in the environment, and says where', async () => {

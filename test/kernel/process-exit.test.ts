@@ -56,14 +56,27 @@ describe('process.exit', function () {
     return { children: summary.children.slice(0, -1), procs: lines.slice(0, -1).map((line) => line.proc) };
   };
 
-  const expectExit = (record: WatchedRecord, proc: Proc, child: Child, signals: Record<number, string> = {}) => {
+  const expectExit = (
+    record: WatchedRecord,
+    proc: Proc,
+    child: Child,
+    signals: Record<number, string> = {},
+  ) => {
     const duration = Number(bootTime(watch, record) - startOf(record)) / 1e9;
     const told = record.attributes['agentsmith.process.duration'] as number;
     assert.ok(Math.abs(told - duration) < 0.001, `${told} s where ${duration} s are right`);
     const own = { ...ended(child.status, signals), 'agentsmith.process.duration': told };
     const how = own['agentsmith.process.exit.signal'] ?? `exit ${own['process.exit.code']}`;
     const body = `${how} after ${(told * 1000).toFixed(1)} ms`;
-    expectRecord(watch, record, { dataType: 60, severity: 5, program: 'process_exit', full: true, own, body, proc });
+    expectRecord(watch, record, {
+      dataType: 60,
+      severity: 5,
+      program: 'process_exit',
+      full: true,
+      own,
+      body,
+      proc,
+    });
     expectBetween(watch, record, child.began, child.reaped);
     assert.ok(startOf(record) >= BigInt(child.born), 'born before it was made');
   };

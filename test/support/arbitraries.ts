@@ -131,7 +131,7 @@ export const execValues: fc.Arbitrary<ExecValues> = fc.record({
   stderr: stdio,
 });
 
-export const forkValues: fc.Arbitrary<ForkValues> = fc.record({ header, who, parentExecId: u64 });
+export const forkValues: fc.Arbitrary<ForkValues> = fc.record({ header, who, originExecId: u64 });
 
 /** `duration` that is a whole number of seconds is an int to the official serializer: kept out, tested by hand. */
 const fraction = (nanoseconds: bigint) =>

@@ -17,6 +17,8 @@ export interface SinkOptions {
   };
   /** Keeps nothing and decodes nothing: only `count` and `bytes` move. For benchmarks. */
   readonly counting?: boolean;
+  /** That of a sink that was closed, to start one again where its senders look for it; by default a free one. */
+  readonly port?: number;
   /** Larger messages are refused as grpc-go does; unlimited by default (the Collector's default is 4 MiB). */
   readonly maxMessageBytes?: number;
 }
@@ -57,7 +59,7 @@ export class OtlpSink {
     const server = options.tls
       ? http2.createSecureServer({ ...common, ...options.tls, requestCert: options.tls.ca !== undefined })
       : http2.createServer(common);
-    await once(server.listen(0, '127.0.0.1'), 'listening');
+    await once(server.listen(options.port ?? 0, '127.0.0.1'), 'listening');
     return new OtlpSink(server, options);
   }
 

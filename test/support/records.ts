@@ -154,8 +154,11 @@ export const introduction = (values: ExecValues = {}): Buffer =>
   record(layout.processExec, EventType.PROCESS, values);
 export const exec = (values: ExecValues = {}): Buffer =>
   record(layout.processExec, EventType.PROCESS_EXEC, values);
-export const fork = (values: ForkValues = {}): Buffer =>
-  record(layout.processFork, EventType.PROCESS_FORK, values);
+/** By its parent, where no origin is given. */
+export const fork = (values: ForkValues = {}): Buffer => {
+  const { parentPid: originPid, parentStart: originStart } = { ...WHO, ...values.who };
+  return record(layout.processFork, EventType.PROCESS_FORK, { originPid, originStart, ...values });
+};
 export const exit = (values: ExitValues = {}): Buffer =>
   record(layout.processExit, EventType.PROCESS_EXIT, values);
 export const connect = (values: ConnectValues = {}): Buffer =>

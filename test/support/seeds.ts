@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import type { Seed } from '../../src/enrich/processes.ts';
+import { readFileSync, readlinkSync } from 'node:fs';
 
 /** What is behind the name in /proc/PID/stat: state, parent, group, session, terminal, … */
 export function statFields(stat: string): string[] {
@@ -23,19 +22,4 @@ export function processName(pid: number): string {
 
 export function parentOf(pid: number): number {
   return Number(statFields(readFileSync(`/proc/${pid}/stat`, 'latin1'))[1]);
-}
-
-/** The processes that live now: ancestors of what is going to be seen. */
-export function readSeeds(): ReadonlyMap<number, Seed> {
-  const seeds = new Map<number, Seed>();
-  for (const entry of readdirSync('/proc')) {
-    const pid = Number(entry);
-    if (!Number.isInteger(pid)) continue;
-    try {
-      seeds.set(pid, { name: processName(pid), parent: parentOf(pid) });
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  return seeds;
 }

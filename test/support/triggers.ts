@@ -116,7 +116,9 @@ export class Trigger {
     return this.#lines as T[];
   }
 
+  /** Ends it now; children that it left see the end of their orders and leave too. */
   kill(): void {
+    this.#child.stdin?.destroy();
     this.#child.kill('SIGKILL');
   }
 
@@ -140,8 +142,4 @@ export async function within<T>(promise: Promise<T>, failure: () => Error): Prom
   }
 }
 
-/** Skips a test and says why. */
-export function skip(context: Mocha.Context, reason: string): never {
-  console.log(`    skipped: ${reason}`);
-  return context.skip();
-}
+export { skip } from './skip.ts';

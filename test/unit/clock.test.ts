@@ -33,9 +33,13 @@ describe('Clock', () => {
 
   it('is plain addition for any time and offset', () => {
     fc.assert(
-      fc.property(fc.bigInt(0n, (1n << 64n) - 1n), fc.bigInt(-(1n << 63n), (1n << 63n) - 1n), (boot, offset) => {
-        assert.equal(wall(clockOf(offset), boot), BigInt.asUintN(64, boot + offset));
-      }),
+      fc.property(
+        fc.bigInt(0n, (1n << 64n) - 1n),
+        fc.bigInt(-(1n << 63n), (1n << 63n) - 1n),
+        (boot, offset) => {
+          assert.equal(wall(clockOf(offset), boot), BigInt.asUintN(64, boot + offset));
+        },
+      ),
     );
   });
 });

@@ -21,7 +21,9 @@ const manifest = read('package.json') as Manifest;
 function* packages(folder: string): Generator<string> {
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder).filter((entry) => !entry.startsWith('.'))) {
-    const inScope = name.startsWith('@') ? readdirSync(join(folder, name)).map((entry) => join(name, entry)) : [name];
+    const inScope = name.startsWith('@')
+      ? readdirSync(join(folder, name)).map((entry) => join(name, entry))
+      : [name];
     for (const entry of inScope) {
       yield join(folder, entry);
       yield* packages(join(folder, entry, 'node_modules'));
@@ -50,21 +52,44 @@ describe('the dependencies', () => {
 
   it('bring no runtime along: each user of npx would download it', () => {
     const users = { ...manifest.dependencies, ...manifest.optionalDependencies };
-    assert.deepEqual(Object.keys(users).filter((name) => /^node(-bin|-linux.*)?$/.test(name)), []);
+    assert.deepEqual(
+      Object.keys(users).filter((name) => /^node(-bin|-linux.*)?$/.test(name)),
+      [],
+    );
   });
 
   it('run nothing of ours when they are installed', () => {
-    const hooks = ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish', 'preprepare', 'postprepare'];
-    assert.deepEqual(Object.keys(manifest.scripts ?? {}).filter((name) => hooks.includes(name)), []);
+    const hooks = [
+      'preinstall',
+      'install',
+      'postinstall',
+      'prepare',
+      'prepublish',
+      'preprepare',
+      'postprepare',
+    ];
+    assert.deepEqual(
+      Object.keys(manifest.scripts ?? {}).filter((name) => hooks.includes(name)),
+      [],
+    );
   });
 
   it('are locked without an address to download from: it would be that of one machine', () => {
-    const lock = read('package-lock.json') as { packages: Record<string, { resolved?: string; link?: boolean }> };
+    const lock = read('package-lock.json') as {
+      packages: Record<string, { resolved?: string; link?: boolean }>;
+    };
     const entries = Object.entries(lock.packages).filter(([path]) => path !== '');
     assert.ok(entries.length > 20);
-    assert.deepEqual(entries.filter(([, entry]) => entry.resolved !== undefined).map(([path]) => path), []);
+    assert.deepEqual(
+      entries.filter(([, entry]) => entry.resolved !== undefined).map(([path]) => path),
+      [],
+    );
     const text = readFileSync(join(repository, 'package-lock.json'), 'utf8');
     const addresses = [...text.matchAll(/"(\w+)": "https?:/g)].map(([, field]) => field);
-    assert.deepEqual(addresses.filter((field) => field !== 'url'), [], 'only links to sponsors have an address');
+    assert.deepEqual(
+      addresses.filter((field) => field !== 'url'),
+      [],
+      'only links to sponsors have an address',
+    );
   });
 });

@@ -33,11 +33,14 @@ describe('Ledger', () => {
     books.lostBatch(batch(3, 5, 5), 'queue_full');
     books.lost(5, 'queue_full', 10);
     books.lost(3, 'malformed');
-    assert.deepEqual([...books.losses()], [
-      { event: 'exec', reason: 'queue_full', count: 1 },
-      { event: 'connect', reason: 'queue_full', count: 12 },
-      { event: 'exec', reason: 'malformed', count: 1 },
-    ]);
+    assert.deepEqual(
+      [...books.losses()],
+      [
+        { event: 'exec', reason: 'queue_full', count: 1 },
+        { event: 'connect', reason: 'queue_full', count: 12 },
+        { event: 'exec', reason: 'malformed', count: 1 },
+      ],
+    );
   });
 
   it('keeps apart what a receiver refused without saying which', () => {
@@ -58,7 +61,10 @@ describe('Ledger', () => {
     assert.equal(books.name(gap), 'gap');
     books.exportedBatch(batch(gap));
     assert.equal(books.exported[gap], 1);
-    assert.deepEqual([...books.types()].map(([, name]) => name), ['exec', 'connect', 'gap', 'start']);
+    assert.deepEqual(
+      [...books.types()].map(([, name]) => name),
+      ['exec', 'connect', 'gap', 'start'],
+    );
   });
 
   it('never counts in the row of a kernel event for one of user space', () => {

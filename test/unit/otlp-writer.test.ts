@@ -102,7 +102,10 @@ describe('Writer', () => {
         out.copy(Buffer.alloc(length, 0x61), 0, length);
         out.end(mark);
       }, 80_000);
-      assert.deepEqual(bytes, Buffer.concat([Buffer.of(0x0a), varint(BigInt(length)), Buffer.alloc(length, 0x61)]));
+      assert.deepEqual(
+        bytes,
+        Buffer.concat([Buffer.of(0x0a), varint(BigInt(length)), Buffer.alloc(length, 0x61)]),
+      );
     }
   });
 
@@ -113,7 +116,10 @@ describe('Writer', () => {
     out.reset(memory.subarray(48));
     out.fixed64(3, 4);
     assert.equal(out.at, 8);
-    assert.deepEqual([16, 20, 48, 52].map((at) => memory.readUInt32LE(at)), [1, 2, 3, 4]);
+    assert.deepEqual(
+      [16, 20, 48, 52].map((at) => memory.readUInt32LE(at)),
+      [1, 2, 3, 4],
+    );
   });
 });
 

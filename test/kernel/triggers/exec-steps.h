@@ -3,15 +3,13 @@
 #ifndef EXEC_STEPS_H
 #define EXEC_STEPS_H
 
-#include "truth.h"
+#include "exec-stdio.h"
 #include <sched.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/sendfile.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
+
+extern char **environ;
 
 /* %XX is a byte. */
 static char *decode(char *text)
@@ -85,46 +83,6 @@ static void step_tty(void)
 	close(slave);
 }
 
-static int open_kind(const char *kind)
-{
-	const char *operand = strchr(kind, '=');
-	int pair[2];
-
-	if (!strncmp(kind, "file=", 5))
-		return MUST(open(operand + 1, O_RDWR | O_CREAT, 0600));
-	if (!strncmp(kind, "fifo=", 5)) {
-		MUST(mkfifo(operand + 1, 0600));
-		return MUST(open(operand + 1, O_RDWR));
-	}
-	if (!strncmp(kind, "memfd=", 6))
-		return MUST(memfd_create(operand + 1, 0));
-	if (!strcmp(kind, "eventfd"))
-		return MUST(eventfd(0, 0));
-	if (!strcmp(kind, "null"))
-		return MUST(open("/dev/null", O_RDWR));
-	if (!strcmp(kind, "pipe")) {
-		MUST(pipe(pair));
-		return pair[0];
-	}
-	if (!strcmp(kind, "inet"))
-		return MUST(socket(AF_INET, SOCK_DGRAM, 0));
-	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-	return pair[0];
-}
-
-static void step_fd(int fd, const char *kind)
-{
-	int from;
-
-	if (!strcmp(kind, "closed")) {
-		close(fd);
-		return;
-	}
-	from = open_kind(kind);
-	if (from != fd)
-		MUST(dup2(from, fd));
-}
-
 static void step_deep(int depth, int length)
 {
 	char *name = calloc(length + 1, 1);
@@ -137,6 +95,20 @@ static void step_deep(int depth, int length)
 		MUST(mkdir(name, 0700));
 		MUST(chdir(name));
 	}
+}
+
+/* Behind what is there already, even under the same name. */
+static void step_env(char *variable)
+{
+	size_t count = 0;
+	char **list;
+
+	while (environ[count])
+		count++;
+	list = calloc(count + 2, sizeof(*list));
+	memcpy(list, environ, count * sizeof(*list));
+	list[count] = variable;
+	environ = list;
 }
 
 static void copy_to(const char *from, int to)
@@ -189,6 +161,8 @@ static int run_step(char **step)
 		return step_fd(atoi(step[1]), decode(step[2])), 3;
 	if (!strcmp(name, "deep"))
 		return step_deep(atoi(step[1]), atoi(step[2])), 3;
+	if (!strcmp(name, "env"))
+		return step_env(decode(step[1])), 2;
 	if (!strcmp(name, "copy"))
 		return step_copy(decode(step[1]), decode(step[2])), 3;
 	errno = EINVAL;

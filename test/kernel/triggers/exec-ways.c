@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <signal.h>
 
-extern char **environ;
 static const char *program;
 static char **args;
 

@@ -166,8 +166,6 @@ static inline FILE *line_begin(struct line *l)
 
 static inline void line_end(struct line *l)
 {
-	int out = fcntl(TRUTH_FD, F_GETFD) < 0 ? 1 : TRUTH_FD;
-
 	fclose(l->to);
 	/* Every member ends with a comma; the last one becomes the bracket. */
 	if (l->text[l->size - 1] == ',')
@@ -175,7 +173,7 @@ static inline void line_end(struct line *l)
 	l->text = realloc(l->text, l->size + 3);
 	memcpy(l->text + l->size, "}\n", 3);
 	for (size_t at = 0; at < l->size + 2;) {
-		ssize_t n = write(out, l->text + at, l->size + 2 - at);
+		ssize_t n = write(TRUTH_FD, l->text + at, l->size + 2 - at);
 
 		if (n < 0)
 			break;

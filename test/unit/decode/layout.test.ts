@@ -15,20 +15,30 @@ describe('the layout of records', function () {
   this.timeout('60s');
 
   it('is what gen-layout.ts makes of ebpf/events.h', function () {
-    if (spawnSync('clang', ['--version']).error) skip(this, 'clang is not installed: `npm run gen:layout` needs it');
+    if (spawnSync('clang', ['--version']).error)
+      skip(this, 'clang is not installed: `npm run gen:layout` needs it');
     const dir = mkdtempSync(join(tmpdir(), 'agentsmith-layout-'));
     try {
       const object = join(dir, 'layout.o');
       // The words of the Makefile: asking it keeps this test from having flags of its own.
-      const [command] = execFileSync('make', ['-s', '-n', '-B', '-C', ebpf, 'build/layout.o', 'V=1'], { encoding: 'utf8' })
+      const [command] = execFileSync('make', ['-s', '-n', '-B', '-C', ebpf, 'build/layout.o', 'V=1'], {
+        encoding: 'utf8',
+      })
         .split('\n')
         .filter((line) => line.includes('layout.c'));
       assert.ok(command, 'the Makefile no longer says how layout.o is built');
-      execFileSync('sh', ['-c', command.replace(/-o \S+/, `-o ${object}`)], { cwd: ebpf, stdio: ['ignore', 'ignore', 'inherit'] });
+      execFileSync('sh', ['-c', command.replace(/-o \S+/, `-o ${object}`)], {
+        cwd: ebpf,
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
       execFileSync(process.execPath, [join(ebpf, 'gen-layout.ts'), object, dir]);
       const read = (path: string) => readFileSync(path, 'utf8');
       const stale = 'events.h has changed: run `npm run gen:layout`';
-      assert.equal(read(join(dir, 'layout.gen.ts')), read(join(repository, 'src/decode/layout.gen.ts')), stale);
+      assert.equal(
+        read(join(dir, 'layout.gen.ts')),
+        read(join(repository, 'src/decode/layout.gen.ts')),
+        stale,
+      );
       assert.equal(read(join(dir, 'layout.gen.h')), read(join(ebpf, 'layout.gen.h')), stale);
     } finally {
       rmSync(dir, { recursive: true });

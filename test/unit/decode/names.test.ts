@@ -10,10 +10,30 @@ describe('errno names', () => {
 
   it('know all that a connect can answer, also those that Node has no constant for', () => {
     // net/ipv4/icmp.c icmp_err_convert, net/ipv6/icmp.c tab_unreach, connect(2)
-    const answers = ['EACCES', 'ECONNREFUSED', 'ECONNRESET', 'EHOSTDOWN', 'EHOSTUNREACH', 'EINPROGRESS', 'EMSGSIZE'];
-    answers.push('ENETUNREACH', 'ENONET', 'ENOPROTOOPT', 'EOPNOTSUPP', 'EPERM', 'EPROTO', 'ETIMEDOUT', 'ESHUTDOWN');
+    const answers = [
+      'EACCES',
+      'ECONNREFUSED',
+      'ECONNRESET',
+      'EHOSTDOWN',
+      'EHOSTUNREACH',
+      'EINPROGRESS',
+      'EMSGSIZE',
+    ];
+    answers.push(
+      'ENETUNREACH',
+      'ENONET',
+      'ENOPROTOOPT',
+      'EOPNOTSUPP',
+      'EPERM',
+      'EPROTO',
+      'ETIMEDOUT',
+      'ESHUTDOWN',
+    );
     const known = new Set(ERRNO_NAMES.values());
-    assert.deepEqual(answers.filter((name) => !known.has(name)), []);
+    assert.deepEqual(
+      answers.filter((name) => !known.has(name)),
+      [],
+    );
   });
 });
 
@@ -25,7 +45,8 @@ describe('signal names', () => {
   });
 
   it('know all 31 signals', () => {
-    for (let number = 1; number <= 31; number++) assert.match(SIGNAL_NAMES.get(number) ?? '', /^SIG[A-Z0-9]+$/);
+    for (let number = 1; number <= 31; number++)
+      assert.match(SIGNAL_NAMES.get(number) ?? '', /^SIG[A-Z0-9]+$/);
   });
 });
 

@@ -9,16 +9,19 @@ const { header, who } = processExec;
 
 /** Types of the records that are found, and the count of those that are none. */
 function found(batch: RecordBatch): { types: number[]; malformed: number } {
-  const types = [...batch].map(() => 0);
-  const again: number[] = [];
-  batch.malformed = 0;
-  for (const event of batch) again.push(event.type);
-  assert.equal(again.length, types.length);
-  return { types: again, malformed: batch.malformed };
+  const types = Array.from(batch, (event) => event.type);
+  return { types, malformed: batch.malformed };
 }
 
-const withU16 = (record: Buffer, offset: number, value: number) => (record.writeUInt16LE(value, offset), record);
-const withU32 = (record: Buffer, offset: number, value: number) => (record.writeUInt32LE(value, offset), record);
+function withU16(record: Buffer, offset: number, value: number): Buffer {
+  record.writeUInt16LE(value, offset);
+  return record;
+}
+
+function withU32(record: Buffer, offset: number, value: number): Buffer {
+  record.writeUInt32LE(value, offset);
+  return record;
+}
 
 describe('RecordBatch', () => {
   it('gives each record of a drain, in order, and tells when it was read', () => {
@@ -31,7 +34,8 @@ describe('RecordBatch', () => {
     assert.equal(batch.observed, OBSERVED);
   });
 
-  it('gives nothing for an empty drain', () => assert.deepEqual(found(batchOf([])), { types: [], malformed: 0 }));
+  it('gives nothing for an empty drain', () =>
+    assert.deepEqual(found(batchOf([])), { types: [], malformed: 0 }));
 
   it('reads the loaded bytes only, though the buffer holds older ones', () => {
     const batch = batchOf([exit(), exit()]);
@@ -67,7 +71,10 @@ describe('RecordBatch', () => {
 
   it('counts what is left behind the last record', () => {
     for (const rest of [1, 8, 47]) {
-      assert.deepEqual(found(batchOf([exit(), Buffer.alloc(rest)])), { types: [EventType.PROCESS_EXIT], malformed: 1 });
+      assert.deepEqual(found(batchOf([exit(), Buffer.alloc(rest)])), {
+        types: [EventType.PROCESS_EXIT],
+        malformed: 1,
+      });
     }
   });
 
@@ -76,7 +83,8 @@ describe('RecordBatch', () => {
     'reaches behind the record': (record) => withU16(record, TEXT + 2, 0x100),
     'starts behind the record': (record) => withU16(record, TEXT, 0xffff),
     'lies within the struct': (record) => withU16(record, TEXT, 0),
-    'shares its bytes with another': (record) => withU32(record, processExec.cwd.offset, record.readUInt32LE(TEXT)),
+    'shares its bytes with another': (record) =>
+      withU32(record, processExec.cwd.offset, record.readUInt32LE(TEXT)),
   };
   for (const [name, damage] of Object.entries(texts)) {
     it(`counts a record of which a text ${name}`, () => {
@@ -105,11 +113,29 @@ describe('RawEvent', () => {
     const seen: unknown[] = [];
     for (const event of batch) {
       if (event.type !== EventType.NETWORK_CONNECT) continue;
-      seen.push(event.u16(header.cpu), event.low(header.time), event.high(header.time), event.number64(header.sequence));
-      seen.push(event.u64(networkConnect.cookie), event.i32(networkConnect.result), event.u16(networkConnect.dport));
+      seen.push(
+        event.u16(header.cpu),
+        event.low(header.time),
+        event.high(header.time),
+        event.number64(header.sequence),
+      );
+      seen.push(
+        event.u64(networkConnect.cookie),
+        event.i32(networkConnect.result),
+        event.u16(networkConnect.dport),
+      );
       seen.push(event.u32(networkConnect.flags));
     }
-    assert.deepEqual(seen, [0xfffe, 0x7654_3210, 0xfedc_ba98, 2 ** 53 - 1, 1n << 63n, -111, 65535, 0xffffffff]);
+    assert.deepEqual(seen, [
+      0xfffe,
+      0x7654_3210,
+      0xfedc_ba98,
+      2 ** 53 - 1,
+      1n << 63n,
+      -111,
+      65535,
+      0xffffffff,
+    ]);
   });
 
   it('tells whether the actor is the same in every word', () => {
@@ -126,6 +152,7 @@ describe('RawEvent', () => {
   });
 
   it('reads an exit as it was built', () => {
-    for (const event of batchOf([exit({ status: 0xff00 })])) assert.equal(event.u32(processExit.status), 0xff00);
+    for (const event of batchOf([exit({ status: 0xff00 })]))
+      assert.equal(event.u32(processExit.status), 0xff00);
   });
 });

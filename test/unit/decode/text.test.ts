@@ -40,7 +40,8 @@ describe('text of the kernel', () => {
 });
 
 describe('a path of the kernel', () => {
-  const turned = (bytes: Buffer) => PathText.bytes.toString('latin1', 0, PathText.turn(bytes, 0, bytes.length));
+  const turned = (bytes: Buffer) =>
+    PathText.bytes.toString('latin1', 0, PathText.turn(bytes, 0, bytes.length));
 
   const PATHS: readonly (readonly [kernel: string, path: string])[] = [
     ['passwd\0etc\0\0', '/etc/passwd'],

@@ -32,7 +32,7 @@ describe('ancestry', () => {
       { seeds: SEEDS },
       introduction({ who: link(61, 60), executable: '/usr/bin/make' }),
       introduction({ who: link(62), executable: '/bin/sh' }),
-      fork({ who: link(63), parentExecId: 62n }),
+      fork({ who: link(63), originExecId: 62n }),
     );
     assert.deepEqual(child!.ancestry, ['62:sh', '61:make', '60:bash', '50:sshd', '1:init']);
   });
@@ -43,7 +43,9 @@ describe('ancestry', () => {
   });
 
   it('ends after sixteen', () => {
-    const chain = Array.from({ length: 30 }, (_, i) => introduction({ who: link(100 + i), executable: `/bin/p${100 + i}` }));
+    const chain = Array.from({ length: 30 }, (_, i) =>
+      introduction({ who: link(100 + i), executable: `/bin/p${100 + i}` }),
+    );
     const last = seen({}, ...chain).at(-1)!;
     assert.equal(last.ancestry.length, 16);
     assert.equal(last.ancestry[0], '128:p128');
@@ -51,7 +53,10 @@ describe('ancestry', () => {
   });
 
   it('ends after sixteen seeds too, whatever they say', () => {
-    const loop = new Map([[60, { name: 'a', parent: 61 }], [61, { name: 'b', parent: 60 }]]);
+    const loop = new Map([
+      [60, { name: 'a', parent: 61 }],
+      [61, { name: 'b', parent: 60 }],
+    ]);
     assert.equal(seen({ seeds: loop }, connect({ who: link(62, 60) }))[0]!.ancestry.length, 16);
   });
 
@@ -59,7 +64,7 @@ describe('ancestry', () => {
     const [, orphan] = seen(
       { seeds: SEEDS },
       introduction({ who: link(61, 60), executable: '/usr/bin/make' }),
-      fork({ who: link(62), parentExecId: 61n }),
+      fork({ who: link(62), originExecId: 61n }),
       connect({ who: { ...link(62, 1), execId: 61n } }),
     );
     assert.equal(orphan!.ancestry[0], '61:make');
@@ -71,18 +76,24 @@ describe('ancestry', () => {
       introduction({ who: link(61, 60), executable: '/usr/bin/make' }),
       introduction({ who: link(62), executable: '/bin/daemon' }),
       connect({ who: { ...link(62, 1) } }),
-      fork({ who: link(63), parentExecId: 62n }),
+      fork({ who: link(63), originExecId: 62n }),
     ).at(-1)!;
     assert.deepEqual(child.ancestry.slice(0, 2), ['62:daemon', '61:make']);
   });
 });
 
 describe('--tree', () => {
-  const selected = (...records: Buffer[]) => seen({ seeds: SEEDS, tree: 60 }, ...records).map((process) => process.selected);
+  const selected = (...records: Buffer[]) =>
+    seen({ seeds: SEEDS, tree: 60 }, ...records).map((process) => process.selected);
 
   it('selects the process itself and what descends from it', () => {
     assert.deepEqual(
-      selected(connect({ who: link(60, 50) }), fork({ who: link(61) }), fork({ who: link(62) }), connect({ who: link(63) })),
+      selected(
+        connect({ who: link(60, 50) }),
+        fork({ who: link(61) }),
+        fork({ who: link(62) }),
+        connect({ who: link(63) }),
+      ),
       [true, true, true, true],
     );
   });
@@ -92,11 +103,10 @@ describe('--tree', () => {
   });
 
   it('leaves out all others', () => {
-    assert.deepEqual(selected(connect({ who: link(51, 50) }), fork({ who: link(52) }), connect({ who: link(99, 98) })), [
-      false,
-      false,
-      false,
-    ]);
+    assert.deepEqual(
+      selected(connect({ who: link(51, 50) }), fork({ who: link(52) }), connect({ who: link(99, 98) })),
+      [false, false, false],
+    );
   });
 
   it('keeps an orphan of the tree', () => {

@@ -15,7 +15,8 @@ function seen(...records: Buffer[]): Process {
   return Array.from(batchOf(records), (event) => processes.of(event)).at(-1)!;
 }
 
-const block = (process: Process, detail: Detail = STANDARD, host: HostContext = HOST) => readBlock(process, detail, host);
+const block = (process: Process, detail: Detail = STANDARD, host: HostContext = HOST) =>
+  readBlock(process, detail, host);
 
 describe('the process block', () => {
   it('tells who acts', () => {
@@ -62,16 +63,33 @@ describe('the process block', () => {
 
   it('tells every namespace where it is full', () => {
     const full = block(seen(connect()), FULL);
-    const names = ['pid', 'mnt', 'net', 'uts', 'user'].map((name) => full[`agentsmith.namespace.${name}.inode`]);
+    const names = ['pid', 'mnt', 'net', 'uts', 'user'].map(
+      (name) => full[`agentsmith.namespace.${name}.inode`],
+    );
     assert.deepEqual(names, ['11', '12', '13', '14', '15']);
   });
 
   it('has neither what is not known nor what is not so', () => {
-    const unknown = { tty: 0, auditSession: 0xffffffff, loginUid: 0xffffffff, groupLeader: 0, sessionLeader: 0 };
+    const unknown = {
+      tty: 0,
+      auditSession: 0xffffffff,
+      loginUid: 0xffffffff,
+      groupLeader: 0,
+      sessionLeader: 0,
+    };
     const attributes = block(seen(connect({ who: unknown })));
-    const absent = ['process.executable.path', 'process.executable.name', 'agentsmith.process.executable.memfd'];
+    const absent = [
+      'process.executable.path',
+      'process.executable.name',
+      'agentsmith.process.executable.memfd',
+    ];
     absent.push('agentsmith.process.tty', 'agentsmith.audit.session.id', 'agentsmith.audit.login_user.id');
-    absent.push('process.group_leader.pid', 'process.session_leader.pid', 'process.vpid', 'process.saved_user.id');
+    absent.push(
+      'process.group_leader.pid',
+      'process.session_leader.pid',
+      'process.vpid',
+      'process.saved_user.id',
+    );
     for (const name of absent) assert.ok(!(name in attributes), name);
     assert.equal(attributes['process.interactive'], false);
   });
@@ -91,7 +109,10 @@ describe('the process block', () => {
   });
 
   it('has a node name of all 64 characters', () => {
-    assert.equal(block(seen(connect({ who: { nodename: 'n'.repeat(64) } })))['agentsmith.uts.nodename'], 'n'.repeat(64));
+    assert.equal(
+      block(seen(connect({ who: { nodename: 'n'.repeat(64) } })))['agentsmith.uts.nodename'],
+      'n'.repeat(64),
+    );
   });
 
   it('keeps the time of birth when the clock steps', () => {
@@ -119,7 +140,12 @@ describe('the encoded block', () => {
   it('is encoded once for all events of an unchanged actor', () => {
     const processes = new Processes();
     const blocks = new Set<unknown>();
-    for (const event of batchOf([introduction(), connect(), connect({ header: { tid: 9, comm: 'x' }, took: 5n }), exit()])) {
+    for (const event of batchOf([
+      introduction(),
+      connect(),
+      connect({ header: { tid: 9, comm: 'x' }, took: 5n }),
+      exit(),
+    ])) {
       blocks.add(processes.of(event).block(STANDARD, HOST));
     }
     assert.equal(blocks.size, 1);
@@ -158,7 +184,13 @@ describe('the encoded block', () => {
     it(`is encoded again when ${name} changed, and only then`, () => {
       const processes = new Processes();
       const changed = { who: { [name]: value } };
-      const records = [introduction({ executable: '/bin/sh' }), connect(), connect(changed), connect(changed), connect()];
+      const records = [
+        introduction({ executable: '/bin/sh' }),
+        connect(),
+        connect(changed),
+        connect(changed),
+        connect(),
+      ];
       const blocks = Array.from(batchOf(records), (event) => processes.of(event).block(STANDARD, HOST));
       assert.equal(blocks[0], blocks[1]);
       assert.notEqual(blocks[1], blocks[2]);

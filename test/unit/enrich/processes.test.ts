@@ -30,28 +30,42 @@ describe('Processes', () => {
 
   it('give a forked child the image of its parent', () => {
     const { see } = processes();
-    see(introduction({ who: SHELL, executable: '/bin/sh' }), fork({ who: CHILD, parentExecId: 7n }));
+    see(introduction({ who: SHELL, executable: '/bin/sh' }), fork({ who: CHILD, originExecId: 7n }));
     assert.equal(pathOf(see(connect({ who: CHILD }))), '/bin/sh');
   });
 
   it('give a child the image its parent had when it forked, also when the parent has gone on', () => {
     const { see } = processes();
-    see(introduction({ who: SHELL, executable: '/bin/sh' }), exec({ who: { ...SHELL, execId: 8n }, executable: '/bin/cat' }));
-    assert.equal(pathOf(see(fork({ who: CHILD, parentExecId: 7n }))), '/bin/sh');
+    see(
+      introduction({ who: SHELL, executable: '/bin/sh' }),
+      exec({ who: { ...SHELL, execId: 8n }, executable: '/bin/cat' }),
+    );
+    assert.equal(pathOf(see(fork({ who: CHILD, originExecId: 7n }))), '/bin/sh');
+  });
+
+  it('give a child of CLONE_PARENT the image of who cloned it, not of its parent', () => {
+    const { see } = processes();
+    const origin = { ...SHELL, pid: SHELL.pid! + 1, start: SHELL.start! + 1n };
+    see(
+      introduction({ who: SHELL, executable: '/bin/sh' }),
+      introduction({ who: origin, executable: '/bin/runc' }),
+    );
+    const child = fork({ who: CHILD, originPid: origin.pid, originStart: origin.start, originExecId: 7n });
+    assert.equal(pathOf(see(child)), '/bin/runc');
   });
 
   it('give a child no image rather than a wrong one', () => {
     const { see } = processes();
     see(introduction({ who: SHELL, executable: '/bin/sh' }));
-    for (const parentExecId of [6n, 7n + (1n << 32n)]) {
-      const child = { ...CHILD, pid: Number(parentExecId & 0xffn) + 5000, execId: parentExecId };
-      assert.equal(see(fork({ who: child, parentExecId })).image, undefined);
+    for (const originExecId of [6n, 7n + (1n << 32n)]) {
+      const child = { ...CHILD, pid: Number(originExecId & 0xffn) + 5000, execId: originExecId };
+      assert.equal(see(fork({ who: child, originExecId })).image, undefined);
     }
   });
 
   it('replace the image at exec', () => {
     const { see } = processes();
-    see(introduction({ who: SHELL, executable: '/bin/sh' }), fork({ who: CHILD, parentExecId: 7n }));
+    see(introduction({ who: SHELL, executable: '/bin/sh' }), fork({ who: CHILD, originExecId: 7n }));
     const after = see(exec({ who: { ...CHILD, execId: 8n }, executable: '/bin/ls' }));
     assert.equal(pathOf(after), '/bin/ls');
     assert.equal(pathOf(see(exit({ who: { ...CHILD, execId: 8n } }))), '/bin/ls');
@@ -59,7 +73,10 @@ describe('Processes', () => {
 
   it('find the previous image for a result that arrives after the exec', () => {
     const { see } = processes();
-    see(introduction({ who: SHELL, executable: '/bin/sh' }), exec({ who: { ...SHELL, execId: 8n }, executable: '/bin/ls' }));
+    see(
+      introduction({ who: SHELL, executable: '/bin/sh' }),
+      exec({ who: { ...SHELL, execId: 8n }, executable: '/bin/ls' }),
+    );
     assert.equal(pathOf(see(connect({ who: SHELL }))), '/bin/sh');
     assert.equal(pathOf(see(connect({ who: { ...SHELL, execId: 8n } }))), '/bin/ls');
   });
@@ -116,7 +133,7 @@ describe('a reused pid', () => {
   it('is no parent of the children of its new owner', () => {
     const { see } = processes();
     see(introduction({ who: SHELL, executable: '/bin/sh' }));
-    const child = see(fork({ who: { ...CHILD, parentStart: LATER.start }, parentExecId: 7n }));
+    const child = see(fork({ who: { ...CHILD, parentStart: LATER.start }, originExecId: 7n }));
     assert.equal(child.image, undefined);
     assert.deepEqual(child.ancestry, []);
   });
@@ -129,10 +146,15 @@ describe('eviction', () => {
     const forgotten: [number, number, number][] = [];
     const { known, see } = processes({ forget: (...entry) => forgotten.push(entry) });
     const start = 0x2_0000_0003n;
-    const records = Array.from({ length: MAX + 2 }, (_, i) => connect({ who: { ...CHILD, pid: 100_000 + i, start } }));
+    const records = Array.from({ length: MAX + 2 }, (_, i) =>
+      connect({ who: { ...CHILD, pid: 100_000 + i, start } }),
+    );
     see(...records);
     assert.equal(known.size, MAX);
     assert.equal(known.evictions, 2);
-    assert.deepEqual(forgotten, [[100_000, 3, 2], [100_001, 3, 2]]);
+    assert.deepEqual(forgotten, [
+      [100_000, 3, 2],
+      [100_001, 3, 2],
+    ]);
   }).timeout('20s');
 });

@@ -74,7 +74,10 @@ describe('process.exec', () => {
   });
 
   it('hides secrets, and shows them when told to', () => {
-    const record = exec({ argv: ['curl', '-u', 'bob:hunter2'], environment: ['MY_TOKEN=abc'] });
+    const record = exec({
+      argv: ['curl', '-u', 'bob:hunter2'],
+      environment: ['MY_TOKEN=abc'],
+    });
     const hidden = readable(record);
     assert.deepEqual(hidden.attributes['process.command_args'], ['curl', '-u', 'bob:[redacted]']);
     assert.equal(hidden.attributes['process.environment_variable.MY_TOKEN'], '[redacted]');
@@ -114,7 +117,15 @@ describe('process.exit', () => {
 
 describe('network.connect', () => {
   it('tells the final result of an attempt', () => {
-    const record = connect({ daddr: V4, dport: 1025, sport: 40_000, result: -111, flags: FAILED, took: 1_500_000n, cookie: 9n });
+    const record = connect({
+      daddr: V4,
+      dport: 1025,
+      sport: 40_000,
+      result: -111,
+      flags: FAILED,
+      took: 1_500_000n,
+      cookie: 9n,
+    });
     const { attributes, body } = readable(record);
     const expected = {
       'network.transport': 'tcp',
@@ -129,7 +140,10 @@ describe('network.connect', () => {
     };
     for (const [name, value] of Object.entries(expected)) assert.deepEqual(attributes[name], value, name);
     for (const name of ['pending', 'fd', 'local.address', 'mapped']) {
-      assert.ok(!Object.keys(attributes).some((key) => key.startsWith('agentsmith.network') && key.endsWith(name)), name);
+      assert.ok(
+        !Object.keys(attributes).some((key) => key.startsWith('agentsmith.network') && key.endsWith(name)),
+        name,
+      );
     }
     assert.equal(body, '→ 180.101.49.11:1025 ECONNREFUSED');
   });
@@ -168,11 +182,38 @@ describe('agentsmith.escaped', () => {
     );
     const escaped = attributes['agentsmith.escaped'] as string[];
     const expected = ['process.command_args', 'process.working_directory', 'agentsmith.process.stdin.path'];
-    expected.push('process.environment_variable.LD_PRELOAD', 'process.executable.path', 'process.executable.name');
+    expected.push(
+      'process.environment_variable.LD_PRELOAD',
+      'process.executable.path',
+      'process.executable.name',
+    );
     expected.push('agentsmith.uts.nodename', 'thread.name');
     assert.deepEqual(escaped, expected);
     const order = Object.keys(attributes);
-    assert.deepEqual(escaped, [...escaped].sort((a, b) => order.indexOf(a) - order.indexOf(b)));
+    assert.deepEqual(
+      escaped,
+      [...escaped].sort((a, b) => order.indexOf(a) - order.indexOf(b)),
+    );
+  });
+});
+
+describe('escaping', () => {
+  const attribute = (record: Buffer, name: string) => readable(record).attributes[name];
+
+  it('holds for a whole attribute: nothing in it can look like an escaped byte', () => {
+    const args = attribute(exec({ argv: ['\\xff', BAD] }), 'process.command_args');
+    assert.deepEqual(args, ['\\\\xff', '\\xff']);
+    const pieces = attribute(
+      exec({ argv: [Buffer.from('\\xff password=x1 \xff', 'latin1')] }),
+      'process.command_args',
+    );
+    assert.match((pieces as string[])[0]!, /^\\\\xff password=\[redacted\]/);
+  });
+
+  it('is told also of a script whose directory was escaped', () => {
+    const { attributes } = readable(exec({ cwd: Buffer.concat([Buffer.from('/'), BAD]), script: 'a\\b' }));
+    assert.equal(attributes['agentsmith.process.script.path'], '/\\xff/a\\\\b');
+    assert.ok((attributes['agentsmith.escaped'] as string[]).includes('agentsmith.process.script.path'));
   });
 });
 
@@ -189,7 +230,8 @@ describe('the catalogue', () => {
   });
 
   it('has lower-case dotted names only', () => {
-    for (const name of names) assert.match(name, /^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$|^process\.environment_variable\.\w+$/);
+    for (const name of names)
+      assert.match(name, /^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$|^process\.environment_variable\.\w+$/);
   });
 
   it('has the names of the semantic conventions as they are upstream', () => {

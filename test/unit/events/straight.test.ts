@@ -16,7 +16,9 @@ const S_IFSOCK = 0o140777;
 
 /** Each is a little story: what user space was told before it makes the blocks. */
 const STORIES: Readonly<Record<string, readonly Buffer[]>> = {
-  'a plain exec': [exec({ executable: '/usr/bin/ls', cwd: '/root', argv: ['ls', '-l'], argc: 2, argvSize: 6 })],
+  'a plain exec': [
+    exec({ executable: '/usr/bin/ls', cwd: '/root', argv: ['ls', '-l'], argc: 2, argvSize: 6 }),
+  ],
   'an exec with everything': [
     exec({
       header: { tid: 4101, comm: BAD, cpu: 65535, sequence: BigInt(Number.MAX_SAFE_INTEGER) },
@@ -27,7 +29,11 @@ const STORIES: Readonly<Record<string, readonly Buffer[]>> = {
       argv: ['curl', '-u', 'bob:hunter2', BAD, '', 'ünï', '--token', 'abc'],
       argc: 8,
       argvSize: 4_000_000_000,
-      environment: ['LD_PRELOAD=/tmp/x.so', Buffer.concat([Buffer.from('SSH_CONNECTION='), BAD]), 'MY_TOKEN=abc'],
+      environment: [
+        'LD_PRELOAD=/tmp/x.so',
+        Buffer.concat([Buffer.from('SSH_CONNECTION='), BAD]),
+        'MY_TOKEN=abc',
+      ],
       script: 'run.sh',
       interpreter: '/bin/sh',
       stdin: { mode: S_IFIFO, inode: (1n << 64n) - 1n, path: 'x' },
@@ -35,24 +41,50 @@ const STORIES: Readonly<Record<string, readonly Buffer[]>> = {
       stderr: { mode: 0o100644, inode: 18n, path: BAD },
     }),
   ],
-  'an exec of which nothing is known': [exec({ who: { tty: 0, groupLeader: 0, sessionLeader: 0 }, header: { comm: '' } })],
+  'an exec of which nothing is known': [
+    exec({ who: { tty: 0, groupLeader: 0, sessionLeader: 0 }, header: { comm: '' } }),
+  ],
   'an exec with the longest argv': [exec({ argv: Array.from({ length: 32_000 }, () => ''), argc: 32_000 })],
   'an exec with a variable that comes twice and one without a usable name': [
-    exec({ environment: ['LD_PRELOAD=a', 'X=1', Buffer.concat([Buffer.from('LD_PRELOAD='), BAD]), 'ä=1', `${'N'.repeat(99)}=1`] }),
+    exec({
+      environment: [
+        'LD_PRELOAD=a',
+        'X=1',
+        Buffer.concat([Buffer.from('LD_PRELOAD='), BAD]),
+        'ä=1',
+        `${'N'.repeat(99)}=1`,
+      ],
+    }),
   ],
   'an exit with a code': [exit({ status: 3 << 8 })],
   'an exit by a signal with a core dump': [introduction({ executable: '/bin/x' }), exit({ status: 0x8b })],
   'an exit by a real-time signal': [exit({ status: 64 })],
   'a connect with everything': [
-    connect({ daddr: V6, saddr: V6, family: 10, flags: CONNECT_FLAGS, result: -111, took: 1_234_567n, sport: 1, dport: 65535 }),
+    connect({
+      daddr: V6,
+      saddr: V6,
+      family: 10,
+      flags: CONNECT_FLAGS,
+      result: -111,
+      took: 1_234_567n,
+      sport: 1,
+      dport: 65535,
+    }),
   ],
   'a connect over IPv4': [connect({ daddr: Uint8Array.of(180, 101, 49, 11), dport: 443, protocol: 17 })],
   'a connect of unknown protocol, family and errno': [
-    connect({ family: 99, protocol: 132, flags: CONNECT_FLAGS, result: -4000, took: 1n, cookie: (1n << 64n) - 1n }),
+    connect({
+      family: 99,
+      protocol: 132,
+      flags: CONNECT_FLAGS,
+      result: -4000,
+      took: 1n,
+      cookie: (1n << 64n) - 1n,
+    }),
   ],
   'a connect of a child that never execs': [
     introduction({ who: { pid: 4000, start: 4_000_000_000n }, executable: '/usr/sbin/sshd' }),
-    fork({ parentExecId: 7n }),
+    fork({ originExecId: 7n }),
     connect(),
   ],
 };
@@ -87,7 +119,9 @@ describe('a duration of whole seconds', () => {
       const attributes = readable[0]!.attributes;
       assert.equal(attributes[`agentsmith.${name}`], 2);
       // The same record with a half more: then the official bytes hold a double, and eight bytes tell which.
-      const half = officialRequest([{ ...readable[0]!, attributes: { ...attributes, [`agentsmith.${name}`]: 2.5 } }]);
+      const half = officialRequest([
+        { ...readable[0]!, attributes: { ...attributes, [`agentsmith.${name}`]: 2.5 } },
+      ]);
       const [two, twoAndHalf] = [2, 2.5].map((value) => {
         const bytes = Buffer.alloc(9, 0x21);
         bytes.writeDoubleLE(value, 1);
@@ -102,6 +136,8 @@ describe('a duration of whole seconds', () => {
 });
 
 it('every event has its stories here', () => {
-  const told = straightAndReadable(LANES[0]!, Object.values(STORIES).flat()).readable.map((event) => event.eventName);
+  const told = straightAndReadable(LANES[0]!, Object.values(STORIES).flat()).readable.map(
+    (event) => event.eventName,
+  );
   assert.deepEqual(new Set(told), new Set(EVENTS.map((event) => event.name)));
 });

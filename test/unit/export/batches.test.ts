@@ -15,7 +15,8 @@ const WARN = 13;
 const REQUEST_MAX = 3.5 * 1024 * 1024;
 
 /** LogRecord bytes of about `size` bytes that carry `name`. */
-const record = (name: string, size = 0) => encode('LogRecord', { body: { stringValue: 'x'.repeat(size) }, eventName: name });
+const record = (name: string, size = 0) =>
+  encode('LogRecord', { body: { stringValue: 'x'.repeat(size) }, eventName: name });
 
 function collect() {
   const closed: Batch[] = [];
@@ -33,7 +34,11 @@ describe('Batches', () => {
   afterEach(() => mock.timers.reset());
 
   it('puts around its records what the official serializer puts there', () => {
-    for (const records of [[connect()], [connect(), exec({ argv: ['ls'] })], Array.from({ length: 300 }, () => connect())]) {
+    for (const records of [
+      [connect()],
+      [connect(), exec({ argv: ['ls'] })],
+      Array.from({ length: 300 }, () => connect()),
+    ]) {
       const { straight, readable } = straightAndReadable(LANES[0]!, records);
       assert.deepEqual(straight, [officialRequest(readable)]);
     }
@@ -41,16 +46,20 @@ describe('Batches', () => {
 
   it('takes records that are bytes already', () => {
     const { batches, closed } = collect();
-    for (const size of [0, 100, 130, 20_000, 300_000]) batches.appendRecord(record(`of ${size}`, size), 7, INFO);
+    for (const size of [0, 100, 130, 20_000, 300_000])
+      batches.appendRecord(record(`of ${size}`, size), 7, INFO);
     batches.close();
     const logs = decodeLogs(closed[0]!.bytes);
-    assert.deepEqual(logs.map((log) => [log.eventName, (log.body as string).length]), [
-      ['of 0', 0],
-      ['of 100', 100],
-      ['of 130', 130],
-      ['of 20000', 20_000],
-      ['of 300000', 300_000],
-    ]);
+    assert.deepEqual(
+      logs.map((log) => [log.eventName, (log.body as string).length]),
+      [
+        ['of 0', 0],
+        ['of 100', 100],
+        ['of 130', 130],
+        ['of 20000', 20_000],
+        ['of 300000', 300_000],
+      ],
+    );
     assert.equal(logs[0]!.scope.name, 'agentsmith');
     assert.deepEqual([...closed[0]!.types], [7, 7, 7, 7, 7]);
   });
@@ -203,8 +212,14 @@ describe('splitBatch', () => {
     it(`makes two valid requests that hold all records in order: ${name}`, () => {
       const whole = batchOf(sizes);
       const halves = splitBatch(whole, envelope())!;
-      assert.deepEqual(halves.flatMap((half) => decodeLogs(half.bytes)), decodeLogs(whole.bytes));
-      assert.deepEqual(halves.flatMap((half) => [...half.types]), [...whole.types]);
+      assert.deepEqual(
+        halves.flatMap((half) => decodeLogs(half.bytes)),
+        decodeLogs(whole.bytes),
+      );
+      assert.deepEqual(
+        halves.flatMap((half) => [...half.types]),
+        [...whole.types],
+      );
       for (const half of halves) assert.ok(half.types.length > 0);
     });
   }
@@ -213,7 +228,10 @@ describe('splitBatch', () => {
     const split = (batch: Batch): Batch[] => splitBatch(batch, envelope())?.flatMap(split) ?? [batch];
     const sizes = [5, 50, 500, 5000, 5, 50, 500];
     const singles = split(batchOf(sizes));
-    assert.deepEqual(singles.map(names), sizes.map((_, i) => [`${i}`]));
+    assert.deepEqual(
+      singles.map(names),
+      sizes.map((_, i) => [`${i}`]),
+    );
   });
 
   it('makes halves of about the same size', () => {

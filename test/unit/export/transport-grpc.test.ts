@@ -20,6 +20,7 @@ import {
 } from '../../../src/export/transport-grpc.ts';
 import { encode } from '../../support/otlp-decode.ts';
 import { OtlpSink, type SinkOptions } from '../../support/otlp-sink.ts';
+import { skip } from '../../support/skip.ts';
 
 // One attempt at a time, against a real HTTP/2 server in this process. Trying again: sender.test.ts.
 // A timeout of a test's own is either never reached or is what the test waits for.
@@ -472,10 +473,7 @@ describe('GrpcTransport', () => {
         );
         files = { key: readFileSync(key), cert: readFileSync(cert) };
       } catch (error) {
-        console.log(
-          `      skipped: no certificate could be made with openssl (${(error as Error).message.split('\n')[0]})`,
-        );
-        this.skip();
+        skip(this, `no certificate could be made with openssl (${(error as Error).message.split('\n')[0]})`);
       } finally {
         rmSync(folder, { recursive: true });
       }

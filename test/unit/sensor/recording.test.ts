@@ -53,7 +53,11 @@ describe('a recording', () => {
     const lists = [[exec({ argv: ['ls'] }), exit()], [connect()], []];
     write(...lists);
     const reader = new RecordingReader(path);
-    assert.deepEqual(reader.head, { layout: LAYOUT_ID.toString(16), ...FACTS, users: { 0: 'root', 1000: 'jürgen' } });
+    assert.deepEqual(reader.head, {
+      layout: LAYOUT_ID.toString(16),
+      ...FACTS,
+      users: { 0: 'root', 1000: 'jürgen' },
+    });
     for (const [i, records] of lists.entries()) {
       const { batch, clockOffset } = reader.next()!;
       assert.deepEqual(Buffer.from(batch.bytes), Buffer.concat(records));
@@ -129,7 +133,8 @@ describe('a recording', () => {
       // Between two batches nothing tells that there were more.
       if (end === start || end === first) assert.equal(error, undefined);
       else assert.ok(error instanceof RecordingError, `cut at ${end}: ${error}`);
-      if (end > start && end < first) assert.match((error as Error).message, new RegExp(`cut off at byte ${start}$`));
+      if (end > start && end < first)
+        assert.match((error as Error).message, new RegExp(`cut off at byte ${start}$`));
     }
   }).timeout('20s');
 
@@ -149,7 +154,9 @@ describe('a recording', () => {
   }).timeout('60s');
 
   describe('replayed', () => {
-    function replay(fast: boolean): Promise<{ sizes: number[]; offsets: bigint[]; error: Error | undefined }> {
+    function replay(
+      fast: boolean,
+    ): Promise<{ sizes: number[]; offsets: bigint[]; error: Error | undefined }> {
       const sizes: number[] = [];
       const offsets: bigint[] = [];
       return new Promise((resolve) => {
@@ -182,7 +189,10 @@ describe('a recording', () => {
     it('delivers nothing more once it was stopped', async () => {
       write([exit()], [exit()], [exit()]);
       let batches = 0;
-      const sensor = new ReplaySensor(new RecordingReader(path), { fast: true, onEnd: () => assert.fail('it went on') });
+      const sensor = new ReplaySensor(new RecordingReader(path), {
+        fast: true,
+        onEnd: () => assert.fail('it went on'),
+      });
       await new Promise<void>((resolve) =>
         sensor.start(() => {
           batches++;

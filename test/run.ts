@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Behind `npm test`: each part in a mocha of its own, so that a crash or a hang in one does not take the others along.
+ *
+ *   node build/test/run.js [unit|kernel|fuzz|e2e|vm] [-- MOCHA ARGUMENTS]
+ *
+ * Prints what mocha prints, then a table, the reason of every skipped test, and as its last line
+ * `N passed, N failed, N skipped`. Fails when a test failed, when a part crashed, did not end in time or has files but
+ * no test.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type PartResult, runPart } from './support/part.ts';
+import { repository } from './support/repository.ts';
+
+const MINUTES = 60_000;
+
+/** In this order: what is quick and breaks most often first. The deadline is for a part that hangs, not a target. */
+const DEADLINES: Readonly<Record<string, number>> = {
+  unit: 5 * MINUTES,
+  kernel: 10 * MINUTES,
+  fuzz: 5 * MINUTES * Math.max(1, Number(process.env.FUZZ_RUNS ?? 1) || 1),
+  e2e: 45 * MINUTES,
+  vm: 30 * MINUTES,
+};
+
+/** [part, mocha's arguments]; npm leaves a `--` behind when one more is needed to get past it. */
+function parse(args: readonly string[]): { parts: readonly string[]; mocha: readonly string[] } {
+  const [first, ...rest] = args;
+  const named = first !== undefined && first in DEADLINES;
+  if (first !== undefined && !named && !first.startsWith('-')) {
+    console.error(`no such part: ${first} (there are ${Object.keys(DEADLINES).join(', ')})`);
+    process.exit(64);
+  }
+  const mocha = (named ? rest : args).filter((argument) => argument !== '--');
+  return { parts: named ? [first] : Object.keys(DEADLINES), mocha };
+}
+
+/** The compiled tests of a part; those whose source has gone are left over from an earlier build. */
+function filesOf(part: string): string[] {
+  const folder = join(import.meta.dirname, part);
+  const names = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : [];
+  return names
+    .filter(
+      (name) =>
+        name.endsWith('.test.js') && existsSync(join(repository, 'test', part, name.replace(/js$/, 'ts'))),
+    )
+    .sort()
+    .map((name) => join(folder, name));
+}
+
+const { parts, mocha } = parse(process.argv.slice(2));
+const results: PartResult[] = [];
+for (const part of parts) {
+  const files = filesOf(part);
+  if (files.length === 0) continue;
+  console.log(`\n── ${part} ${'─'.repeat(60 - part.length)}`);
+  results.push(await runPart(part, { files, deadlineMs: DEADLINES[part]!, mocha }));
+  if (results.at(-1)!.interrupted) break;
+}
+
+const sum = (of: 'passed' | 'failed') => results.reduce((total, result) => total + result[of], 0);
+const skips = results.flatMap((result) => result.skipped.map((skip) => ({ part: result.part, ...skip })));
+
+const row = (...cells: readonly (string | number)[]) =>
+  cells.map((cell, i) => (i === 0 ? String(cell).padEnd(8) : String(cell).padStart(9))).join('');
+console.log(`\n${row('part', 'passed', 'failed', 'skipped', 'seconds')}`);
+for (const { part, passed, failed, skipped, seconds } of results) {
+  console.log(row(part, passed, failed, skipped.length, seconds.toFixed(1)));
+}
+for (const { part, title, reason } of skips) console.log(`skipped: ${part}: ${title}: ${reason}`);
+for (const { part, problem } of results) if (problem) console.log(`FAILED: ${part}: ${problem}`);
+if (results.length === 0) console.log('FAILED: there are no tests: run `npm run build:ts`');
+
+console.log(`${sum('passed')} passed, ${sum('failed')} failed, ${skips.length} skipped`);
+process.exitCode = sum('failed') > 0 || results.length === 0 ? 1 : 0;
