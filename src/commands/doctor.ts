@@ -51,7 +51,8 @@ export async function doctorCommand(settings: Settings): Promise<ExitCode> {
     readLink: (path) => tryRead(() => readlinkSync(path)),
     exists: existsSync,
     cgroupRoot: () => findCgroupRoot(native),
-    trampolines: () => native.probeTrampoline(),
+    // Without BTF there are none, and libbpf would say so in its own words.
+    trampolines: () => existsSync('/sys/kernel/btf/vmlinux') && native.probeTrampoline(),
     loadSensor: () => {
       const sensor = openSensor(settings, events);
       return { hooks: sensor.hooks, close: () => void sensor.stop() };

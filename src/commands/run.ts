@@ -26,7 +26,8 @@ class Printer {
   constructor(settings: Settings) {
     const { isTTY, columns } = process.stdout;
     const options = {
-      columns: Math.min(isTTY ? columns : 100, 100),
+      // A terminal that does not know its size says 0.
+      columns: Math.min((isTTY && columns) || 100, 100),
       colour: isTTY === true && !settings.noColor,
     };
     this.#format = settings.output === 'json' ? jsonLine : (record) => consoleLine(record, options);

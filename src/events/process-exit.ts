@@ -9,10 +9,12 @@ import { type EventDefinition, Severity } from './event.ts';
 const signalOf = (event: RawEvent) => event.u32(e.status) & 0x7f;
 const codeOf = (event: RawEvent) => (event.u32(e.status) >>> 8) & 0xff;
 const lived = (event: RawEvent) => (event.number64(e.header.time) - event.number64(e.who.start)) / 1e9;
-/** Real-time signals have no names of their own. */
-const NAMES = new Map(
-  Array.from({ length: 64 }, (_, i) => [i + 1, SIGNAL_NAMES.get(i + 1) ?? `SIGRTMIN+${i + 1 - 34}`]),
-);
+/** Real-time signals are named from SIGRTMIN on; 32 and 33 belong to the C library. */
+function signalName(signal: number): string {
+  if (signal < 34) return SIGNAL_NAMES.get(signal) ?? `SIG${signal}`;
+  return signal === 34 ? 'SIGRTMIN' : `SIGRTMIN+${signal - 34}`;
+}
+const NAMES = new Map(Array.from({ length: 64 }, (_, i) => [i + 1, signalName(i + 1)]));
 
 /** A duration for people: 0.4 ms, 1.2 s, 3 min. */
 export function shortDuration(seconds: number): string {

@@ -50,6 +50,11 @@ describe('process.exec and secrets', function () {
     });
   });
 
+  it('finds a variable behind empty strings', async function () {
+    const truth = await execBy(this, watch, ['env', '', 'env', '', 'env', 'LD_PRELOAD=/tmp/evil.so']);
+    expectExec(watch, truth, { more: { [PRELOAD]: '/tmp/evil.so' } });
+  });
+
   it('gives a variable that came twice once, with the value that the loader takes', async function () {
     const steps = ['env', 'LD_PRELOAD=/lib/innocent.so', 'env', 'LD_PRELOAD=/tmp/evil.so'];
     expectExec(watch, await execBy(this, watch, steps), { more: { [PRELOAD]: '/tmp/evil.so' } });

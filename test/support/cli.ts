@@ -10,6 +10,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A command that ends in executing its last arguments: `unshare -m sh -c '… exec "$@"' sh`. */
   readonly wrap?: readonly string[];
+  /** What {@link Cli.type} writes is its stdin, which is empty otherwise. */
+  readonly input?: boolean;
 }
 
 /** How a run ended and what it printed. */
@@ -35,12 +37,12 @@ export class Cli {
   readonly #waiting = new Set<() => void>();
   #end: CliEnd | undefined;
 
-  constructor(args: readonly string[], { env = {}, wrap = [] }: CliOptions = {}) {
+  constructor(args: readonly string[], { env = {}, wrap = [], input = false }: CliOptions = {}) {
     this.#args = args;
     const command = [...wrap, process.execPath, join(repository, 'build/src/cli.js'), ...args];
     this.#child = spawn(command[0]!, command.slice(1), {
       env: { PATH: process.env.PATH, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     });
     this.pid = this.#child.pid ?? -1;
     running.add(this);
@@ -98,6 +100,11 @@ export class Cli {
 
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
+  }
+
+  /** Needs `input`. */
+  type(text: string): void {
+    this.#child.stdin!.write(text);
   }
 
   /** Nobody reads its stdout any more. */

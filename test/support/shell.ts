@@ -20,7 +20,7 @@ export class Shell {
     this.#child = spawn(command[0]!, command.slice(1), {
       env: { PATH: '/usr/bin:/bin' },
       cwd: '/',
-      stdio: ['pipe', 'ignore', 'inherit', 'pipe'],
+      stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
     });
     this.pid = this.#child.pid!;
     (this.#child.stdio[3] as Readable).setEncoding('utf8').on('data', (text: string) => {

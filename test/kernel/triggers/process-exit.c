@@ -28,7 +28,6 @@ static int in_child(void (*deed)(int), int n, int speaks)
 {
 	unsigned long long born = boot_ns(), began;
 	int status, ready[2];
-	char byte;
 	pid_t child;
 
 	MUST(pipe(ready));
@@ -37,15 +36,14 @@ static int in_child(void (*deed)(int), int n, int speaks)
 		close(ready[0]);
 		if (speaks)
 			say_who();
-		/* Closing it tells the parent that the deed comes next. */
-		close(ready[1]);
+		began = boot_ns();
+		MUST(write(ready[1], &began, sizeof(began)));
 		deed(n);
 		_exit(72);
 	}
 	close(ready[1]);
-	MUST(read(ready[0], &byte, 1));
+	MUST(read(ready[0], &began, sizeof(began)));
 	close(ready[0]);
-	began = boot_ns();
 	MUST(waitpid(child, &status, 0));
 	fprintf(children, "{\"pid\":%d,\"status\":%d,\"born\":\"%llu\",\"began\":\"%llu\",\"reaped\":\"%llu\"},", child,
 		status, born, began, boot_ns());
