@@ -4,6 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <sched.h>
@@ -62,6 +63,8 @@ Napi::Value SetCgroupNamespace(const Napi::CallbackInfo& info) {
 
 /** Whether BPF trampolines load (fentry): an empty program on security_file_open, never attached. */
 Napi::Value ProbeTrampoline(const Napi::CallbackInfo& info) {
+  // A kernel without BTF is an answer, not a message.
+  libbpf_set_print(nullptr);
   btf* vmlinux = btf__load_vmlinux_btf();
   if (!vmlinux) return Napi::Boolean::New(info.Env(), false);
   const bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},

@@ -4,7 +4,7 @@ import { Clock } from './clock.ts';
 import { processExec } from './decode/layout.gen.ts';
 import type { RawEvent, RecordBatch } from './decode/record.ts';
 import type { HostContext, Process } from './enrich/process.ts';
-import { Processes, type Seed } from './enrich/processes.ts';
+import { Processes } from './enrich/processes.ts';
 import {
   type EventDefinition,
   type ReadableEvent,
@@ -17,7 +17,7 @@ import { Gaps, type Loss } from './export/gaps.ts';
 import { Ledger } from './ledger.ts';
 import { registerMetrics } from './metrics.ts';
 import * as at from './semconv.ts';
-import type { Sensor } from './sensor/sensor.ts';
+import type { Seed, Sensor } from './sensor/sensor.ts';
 
 /** Where the records of a run go beside or instead of a receiver: lines of text. */
 export type PrintRecord = (record: ReadableEvent) => void;
@@ -88,7 +88,10 @@ export class Agent {
     this.#delay =
       this.#exporter?.meter && registerMetrics(this.#exporter.meter, { ledger, sensor, processes, events });
     this.#tell('agentsmith.sensor.start', this.#hookAttributes());
-    sensor.start((batch) => this.#take(batch));
+    sensor.start(
+      (batch) => this.#take(batch),
+      () => this.#exporter?.takesBatches ?? true,
+    );
     this.#timer = setInterval(() => this.#tellGaps(), GAP_INTERVAL_MS);
   }
 

@@ -1,5 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Batch, LossReason } from './export/batch.ts';
+
+/** Why records were lost: one enumeration for metrics and for `agentsmith.sensor.gap` (docs/metrics.md). */
+export type LossReason =
+  | 'ring_full'
+  | 'reserved'
+  | 'rate_limited'
+  | 'malformed'
+  | 'queue_full'
+  | 'too_large'
+  | 'rejected'
+  | 'shutdown';
+
+/** Of a batch the ledger needs the event type of each record. */
+type Records = { readonly types: Uint8Array };
 
 /** The kernel's own words per event type (struct counters), summed over the CPUs, as the sensor reads them. */
 export interface KernelCounts {
@@ -56,11 +69,11 @@ export class Ledger {
     for (const [type, name] of this.#names.entries()) if (name) yield [type, name];
   }
 
-  exportedBatch(batch: Batch): void {
+  exportedBatch(batch: Records): void {
     for (const type of batch.types) this.exported[type]!++;
   }
 
-  lostBatch(batch: Batch, reason: LossReason): void {
+  lostBatch(batch: Records, reason: LossReason): void {
     const counts = this.#row(reason);
     for (const type of batch.types) counts[type]!++;
   }
@@ -70,7 +83,7 @@ export class Ledger {
   }
 
   /** The receiver took the batch but refused `rejected` of its records, and does not say which. */
-  exportedPartly(batch: Batch, rejected: number): void {
+  exportedPartly(batch: Records, rejected: number): void {
     this.exportedMixed += batch.types.length - rejected;
     this.lostMixed('rejected', rejected);
   }

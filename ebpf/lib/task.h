@@ -203,6 +203,8 @@ static __always_inline void environment__append(struct builder *b, struct proces
 		.offset = (b->end + 7) & ~7,
 	};
 
+	/* The gap before the first string must not hold bytes of an earlier record. */
+	__builtin_memset(b->scratch->bytes + MASK(b->end, SCRATCH_SIZE - 1), 0, 8);
 	w.limit = w.offset + ENVIRONMENT_TOTAL_MAX;
 	e->environment.offset = w.offset;
 	if (environment_names[0].mask[0])

@@ -51,8 +51,7 @@ export async function doctorCommand(settings: Settings): Promise<ExitCode> {
     readLink: (path) => tryRead(() => readlinkSync(path)),
     exists: existsSync,
     cgroupRoot: () => findCgroupRoot(native),
-    // Without BTF there are none, and libbpf would say so in its own words.
-    trampolines: () => existsSync('/sys/kernel/btf/vmlinux') && native.probeTrampoline(),
+    trampolines: () => native.probeTrampoline(),
     loadSensor: () => {
       const sensor = openSensor(settings, events);
       return { hooks: sensor.hooks, close: () => void sensor.stop() };

@@ -8,6 +8,7 @@ import { Processes } from '../enrich/processes.ts';
 import { log } from '../log.ts';
 import type { LiveSensor } from '../sensor/live.ts';
 import { Recorder } from '../sensor/recording.ts';
+import type { Seed } from '../sensor/sensor.ts';
 import { chosenEvents, howToStop, openSensor, tellHooks, thisHost } from './live.ts';
 
 /** Leaves in a batch only the records of selected processes, their introductions included. */
@@ -23,11 +24,15 @@ function keepSelected(batch: RecordBatch, processes: Processes): RecordBatch {
 }
 
 /** What `--tree` leaves of a batch; all of it without. */
-function filterOf({ tree }: Settings, sensor: LiveSensor): (batch: RecordBatch) => RecordBatch {
+function filterOf(
+  { tree }: Settings,
+  sensor: LiveSensor,
+  seeds: ReadonlyMap<number, Seed>,
+): (batch: RecordBatch) => RecordBatch {
   if (tree === undefined) return (batch) => batch;
   const processes = new Processes({
     tree,
-    seeds: readSeeds(),
+    seeds,
     forget: (pid, startLow, startHigh) => sensor.forget(pid, startLow, startHigh),
   });
   return (batch) => keepSelected(batch, processes);
@@ -43,11 +48,18 @@ function lostInKernel(sensor: LiveSensor, events: ReturnType<typeof chosenEvents
 export async function recordCommand(file: string, settings: Settings): Promise<ExitCode> {
   const events = chosenEvents(settings);
   const { users, namespaces } = thisHost();
+  const seeds = readSeeds();
   const sensor = openSensor(settings, events);
-  const filter = filterOf(settings, sensor);
+  const filter = filterOf(settings, sensor, seeds);
   let recorder: Recorder;
   try {
-    recorder = new Recorder(file, { namespaces, users: users.all(), hooks: sensor.hooks });
+    recorder = new Recorder(file, {
+      namespaces,
+      users: users.all(),
+      hooks: sensor.hooks,
+      // With --tree nothing of other processes is written, their names neither.
+      ...(settings.tree === undefined && { seeds: Object.fromEntries(seeds) }),
+    });
   } catch (error) {
     await sensor.stop();
     throw error;

@@ -183,6 +183,7 @@ export async function replayCommand(file: string, settings: Settings): Promise<E
     detail: settings.detail,
     body: !settings.noBody,
     host: { namespaces: reader.head.namespaces, userName: (uid) => users.name(uid) },
+    seeds: new Map(Object.entries(reader.head.seeds ?? {}).map(([pid, seed]) => [Number(pid), seed])),
     ...(settings.tree !== undefined && { tree: settings.tree }),
     ...printing(settings),
     ...exporting,

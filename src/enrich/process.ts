@@ -7,19 +7,11 @@ import { WHO_WORDS } from '../decode/record.ts';
 import { decodeText, needsEscape } from '../decode/text.ts';
 import { type AttributeValue, type Key, key, Writer } from '../otlp-writer.ts';
 import * as at from '../semconv.ts';
+import type { HostNamespaces } from '../sensor/sensor.ts';
 
 /** How much of the process block an event carries; docs/events.md. */
 export const Detail = { LEAN: 0, STANDARD: 1, FULL: 2 } as const;
 export type Detail = (typeof Detail)[keyof typeof Detail];
-
-/** Inode numbers of the host's own namespaces, and of nothing else. */
-export interface HostNamespaces {
-  readonly pid: number;
-  readonly mnt: number;
-  readonly net: number;
-  readonly uts: number;
-  readonly user: number;
-}
 
 /** What the block takes from outside the process. */
 export interface HostContext {

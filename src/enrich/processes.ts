@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { EventType, ExecFlag, processExec, processFork } from '../decode/layout.gen.ts';
 import type { RawEvent } from '../decode/record.ts';
 import { decodeText, needsEscape, PathText } from '../decode/text.ts';
+import type { Seed } from '../sensor/sensor.ts';
 import { type Image, nameOf, Process } from './process.ts';
 
 const { who } = processExec;
@@ -14,12 +16,6 @@ const PROCESSES_MAX = 32_768;
 /** Exited processes are kept for results that arrive in softirq after the exit record. */
 const EXITED_KEPT = 1024;
 const ANCESTORS_MAX = 16;
-
-/** An ancestor that lives since before the agent: read from /proc once, at start. */
-export interface Seed {
-  readonly name: string;
-  readonly parent: number;
-}
 
 export interface ProcessesOptions {
   /** Called when an entry is dropped for want of room, so that the kernel introduces the process again. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+export type { LossReason } from '../ledger.ts';
 
 /**
  * A closed batch: one complete ExportLogsServiceRequest, ready to send. It is the unit of retry and of the
@@ -14,14 +15,3 @@ export interface Batch {
   /** Where the last record ends within `bytes`. */
   readonly recordsEnd: number;
 }
-
-/** Why records were lost: one enumeration for metrics and for `agentsmith.sensor.gap` (docs/metrics.md). */
-export type LossReason =
-  | 'ring_full'
-  | 'reserved'
-  | 'rate_limited'
-  | 'malformed'
-  | 'queue_full'
-  | 'too_large'
-  | 'rejected'
-  | 'shutdown';

@@ -25,7 +25,7 @@ export function printable(text: string): string {
 }
 
 /** Cuts to `width` characters, the last one an ellipsis when something was cut. */
-function fit(text: string, width: number): string {
+function cut(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
 }
 
@@ -43,8 +43,8 @@ export function consoleLine(record: ReadableEvent, options: { columns: number; c
   const name = attributes[at.ATTR_PROCESS_EXECUTABLE_NAME] ?? attributes[at.ATTR_THREAD_NAME];
   const pid = attributes[at.ATTR_PROCESS_PID];
   const process = pid === undefined ? '' : `${printable(`${name ?? ''}`)}[${pid}]`;
-  const head = `${timeOfDay(record.time)} ${event.padEnd(EVENT_WIDTH)} ${fit(process, PROCESS_WIDTH).padEnd(PROCESS_WIDTH)} `;
-  const summary = fit(printable(record.body ?? ''), options.columns - head.length);
+  const head = `${timeOfDay(record.time)} ${event.padEnd(EVENT_WIDTH)} ${cut(process, PROCESS_WIDTH).padEnd(PROCESS_WIDTH)} `;
+  const summary = cut(printable(record.body ?? ''), options.columns - head.length);
   if (!options.colour) return `${head}${summary}`.trimEnd();
   const colour =
     record.severityNumber >= Severity.WARN

@@ -34,6 +34,8 @@ export interface Exporter {
   observed: bigint;
   /** Whether records that are emitted now will be kept. */
   readonly hasRoom: boolean;
+  /** Whether two more full batches will be kept: a source that can wait waits while not. */
+  readonly takesBatches: boolean;
   append(definition: RunnableEvent, event: RawEvent, process: Process): void;
   /** A rare record, by the SDK. */
   emit(record: ReadableEvent): void;
@@ -57,6 +59,8 @@ export interface ExporterOptions {
 
 /** Room that is kept for gap records when the queue is nearly full. */
 const ROOM_BYTES = 1 << 20;
+/** Two of the largest requests (batches.ts). */
+const BATCHES_BYTES = 8 << 20;
 /** What a stop waits for the receiver of the last metrics, when the logs have gone. */
 const LAST_METRICS_MS = 1000;
 
@@ -158,6 +162,11 @@ export class FastExporter implements Exporter {
     return this.#sender.queuedBytes + ROOM_BYTES < this.#queueBytes;
   }
 
+  get takesBatches(): boolean {
+    const { queuedBytes } = this.#sender;
+    return queuedBytes === 0 || queuedBytes + BATCHES_BYTES < this.#queueBytes;
+  }
+
   append(definition: RunnableEvent, event: RawEvent, process: Process): void {
     this.#batches.append(definition, event, process);
   }
@@ -184,6 +193,7 @@ export class StockExporter implements Exporter {
   readonly meter: Meter;
   observed = 0n;
   readonly hasRoom = true;
+  readonly takesBatches = true;
   readonly #provider: LoggerProvider;
   readonly #logger: Logger;
   readonly #meters: MeterProvider;

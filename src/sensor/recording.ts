@@ -13,7 +13,7 @@ import { crc32 } from 'node:zlib';
 import { LAYOUT_ID } from '../decode/layout.gen.ts';
 import { RecordBatch } from '../decode/record.ts';
 import type { KernelCounts } from '../ledger.ts';
-import type { HookReport, HostFacts, Sensor } from './sensor.ts';
+import type { HookReport, HostFacts, Seed, Sensor } from './sensor.ts';
 
 const MAGIC = 'ASRING1\n';
 const BATCH_HEAD = 24;
@@ -150,8 +150,16 @@ function parseHead(bytes: Buffer): RecordingHead {
     users !== null &&
     Array.isArray(hooks);
   if (!whole) throw new RecordingError('the head of the recording lacks namespaces, users or hooks');
+  const isSeed = (seed: Partial<Seed> | null) =>
+    typeof seed?.name === 'string' && Number.isInteger(seed.parent);
+  if (!Object.values(head.seeds ?? {}).every(isSeed)) {
+    throw new RecordingError('the head of the recording holds a process without name or parent');
+  }
   return head as RecordingHead;
 }
+
+/** How often a full queue is looked at again. */
+const ROOM_MS = 5;
 
 /** A recording as a sensor: at the speed at which it was made, or as fast as it can be taken. */
 export class ReplaySensor implements Sensor {
@@ -180,10 +188,14 @@ export class ReplaySensor implements Sensor {
     return this.#offset;
   }
 
-  start(onBatch: (batch: RecordBatch) => void): void {
+  start(onBatch: (batch: RecordBatch) => void, hasRoom: () => boolean = () => true): void {
     let previous: bigint | undefined;
     const step = () => {
       if (this.#stopped) return;
+      if (!hasRoom()) {
+        this.#timer = setTimeout(step, ROOM_MS);
+        return;
+      }
       let next: ReturnType<RecordingReader['next']>;
       try {
         next = this.#reader.next();

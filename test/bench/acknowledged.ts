@@ -41,7 +41,8 @@ export class Acknowledged {
         timer = setTimeout(resolve, STUCK_MS);
       });
       clearTimeout(timer);
-      if (this.count === before) throw new Error(`the receiver has ${before} of ${count} records and gets no more`);
+      if (this.count === before)
+        throw new Error(`the receiver has ${before} of ${count} records and gets no more`);
     }
   }
 

@@ -16,7 +16,10 @@ export class Child {
   onMessage: ((message: unknown) => void) | undefined;
 
   constructor(module: string, argument: object = {}, execArgv: readonly string[] = []) {
-    const file = join(import.meta.dirname, module.replace(/\.ts$/, import.meta.filename.endsWith('.ts') ? '.ts' : '.js'));
+    const file = join(
+      import.meta.dirname,
+      module.replace(/\.ts$/, import.meta.filename.endsWith('.ts') ? '.ts' : '.js'),
+    );
     this.#child = fork(file, [JSON.stringify(argument)], { execArgv: [...execArgv] });
     this.pid = this.#child.pid!;
     this.#child.on('message', (message) => {

@@ -17,7 +17,14 @@ export function plain(name: string, value: number, unit: string): Figure {
 }
 
 /** A figure beside another of the same unit: `label` says whose that is. */
-export function beside(name: string, value: number, unit: string, other: number, label: string, ratio = other / value): Figure {
+export function beside(
+  name: string,
+  value: number,
+  unit: string,
+  other: number,
+  label: string,
+  ratio = other / value,
+): Figure {
   return { name, value, unit, against: `${short(other)} ${unit}: ${label}`, ratio };
 }
 
@@ -49,11 +56,22 @@ export function short(value: number): string {
 
 /** The table of `npm run bench`. */
 export function table(figures: readonly Figure[]): string {
-  const rows = figures.map((f) => [f.name, short(f.value), f.unit, f.ratio === null ? '' : `x${short(f.ratio)}`, f.against ?? '']);
+  const rows = figures.map((f) => [
+    f.name,
+    short(f.value),
+    f.unit,
+    f.ratio === null ? '' : `x${short(f.ratio)}`,
+    f.against ?? '',
+  ]);
   const all = [['figure', 'value', 'unit', 'ratio', 'against'], ...rows];
   const width = (column: number) => Math.max(...all.map((row) => row[column]!.length));
   const widths = [0, 1, 2, 3].map(width);
   return all
-    .map((row) => row.map((cell, i) => (i === 1 || i === 3 ? cell.padStart(widths[i]!) : cell.padEnd(widths[i] ?? 0))).join('  ').trimEnd())
+    .map((row) =>
+      row
+        .map((cell, i) => (i === 1 || i === 3 ? cell.padStart(widths[i]!) : cell.padEnd(widths[i] ?? 0)))
+        .join('  ')
+        .trimEnd(),
+    )
     .join('\n');
 }

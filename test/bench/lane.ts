@@ -60,9 +60,14 @@ const agent = new Agent({
   events: eventDefinitions({ redact: options.redact }),
   detail: 'standard',
   body: true,
-  host: { namespaces: { pid: 11, mnt: 12, net: 13, uts: 14, user: 15 }, userName: (uid) => (uid === 0 ? 'root' : 'user') },
+  host: {
+    namespaces: { pid: 11, mnt: 12, net: 13, uts: 14, user: 15 },
+    userName: (uid) => (uid === 0 ? 'root' : 'user'),
+  },
   exporter: async (ledger) =>
-    options.pipeline === 'sdk' ? StockExporter.create(exporting, ledger) : new FastExporter(exporting, ledger),
+    options.pipeline === 'sdk'
+      ? StockExporter.create(exporting, ledger)
+      : new FastExporter(exporting, ledger),
 });
 let maxRss = 0;
 const watch = setInterval(() => (maxRss = Math.max(maxRss, process.memoryUsage.rss())), 100);

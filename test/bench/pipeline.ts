@@ -54,7 +54,16 @@ export const pipeline: Part = {
         { kind, pipeline: 'sdk', redact: true },
       ]);
       const label = 'stock SDK, in turns';
-      figures.push(beside(`pipeline.cpu.${kind}.grpc`, median(first), 'us', median(second), label, ratioOf(first, second)));
+      figures.push(
+        beside(
+          `pipeline.cpu.${kind}.grpc`,
+          median(first),
+          'us',
+          median(second),
+          label,
+          ratioOf(first, second),
+        ),
+      );
     }
     return figures;
   },

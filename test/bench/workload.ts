@@ -39,7 +39,12 @@ const parentOf = (i: number) => ({ pid: PARENT + (i % ACTORS), start: PARENT_STA
 function introductions(): Buffer[] {
   return Array.from({ length: ACTORS }, (_, i) =>
     introduction({
-      who: { ...parentOf(i), parentPid: i === 0 ? 1 : PARENT + (i >> 1), parentStart: i === 0 ? 1n : PARENT_START + BigInt(i >> 1), uid: i % 8 === 0 ? 0 : 1000 },
+      who: {
+        ...parentOf(i),
+        parentPid: i === 0 ? 1 : PARENT + (i >> 1),
+        parentStart: i === 0 ? 1n : PARENT_START + BigInt(i >> 1),
+        uid: i % 8 === 0 ? 0 : 1000,
+      },
       executable: ['/usr/bin/bash', '/usr/bin/make', '/usr/sbin/nginx', '/opt/app/bin/server'][i % 4]!,
     }),
   );
@@ -51,10 +56,17 @@ function connectOf(i: number): Buffer[] {
   const daddr = v6
     ? Uint8Array.of(0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, i & 255, i >> 8, 7)
     : Uint8Array.of(10, i & 255, i >> 8, 17);
-  const saddr = v6 ? Uint8Array.of(0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1) : Uint8Array.of(192, 168, 1, 20);
+  const saddr = v6
+    ? Uint8Array.of(0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
+    : Uint8Array.of(192, 168, 1, 20);
   const refused = i % 16 === 5;
   const record = connect({
-    header: { tid: parentOf(i).pid + (i % 3), time: 6_500_000_000n + BigInt(i) * 1000n, sequence: 1_763_770_000_000_042n + BigInt(i), comm: 'worker' },
+    header: {
+      tid: parentOf(i).pid + (i % 3),
+      time: 6_500_000_000n + BigInt(i) * 1000n,
+      sequence: 1_763_770_000_000_042n + BigInt(i),
+      comm: 'worker',
+    },
     who: { ...parentOf(i), parentPid: PARENT, parentStart: PARENT_START },
     family: v6 ? 10 : 2,
     daddr,
@@ -70,10 +82,27 @@ function connectOf(i: number): Buffer[] {
   return [record];
 }
 
-const who = (i: number) => ({ pid: 100_000 + i, start: 5_000_000_000n + BigInt(i) * 4096n, parentPid: parentOf(i).pid, parentStart: parentOf(i).start });
+const who = (i: number) => ({
+  pid: 100_000 + i,
+  start: 5_000_000_000n + BigInt(i) * 4096n,
+  parentPid: parentOf(i).pid,
+  parentStart: parentOf(i).start,
+});
 
 const COMMANDS: readonly ((i: number) => readonly string[])[] = [
-  (i) => ['gcc', '-O2', '-Wall', '-fPIC', '-Iinclude', '-DNDEBUG', '-g', '-c', '-o', `build/obj/file${i}.o`, `src/file${i}.c`],
+  (i) => [
+    'gcc',
+    '-O2',
+    '-Wall',
+    '-fPIC',
+    '-Iinclude',
+    '-DNDEBUG',
+    '-g',
+    '-c',
+    '-o',
+    `build/obj/file${i}.o`,
+    `src/file${i}.c`,
+  ],
   (i) => ['/bin/sh', '-c', `test -f /var/run/app-${i}.pid && kill -0 $(cat /var/run/app-${i}.pid)`],
   (i) => ['grep', '-rn', `needle${i}`, '/etc/app'],
   (i) => ['ls', '-la', `/home/user/project-${i}`],
@@ -85,7 +114,10 @@ const COMMANDS: readonly ((i: number) => readonly string[])[] = [
 
 /** A fork and the exec in the child; one of 16 command lines holds a secret, one of 4 came over ssh. */
 function execOf(i: number): Buffer[] {
-  const args = i % 16 === 9 ? ['curl', '-sS', '-H', `Authorization: Bearer abcdef${i}`, 'https://example.org/v1/items'] : COMMANDS[i % 8]!(i);
+  const args =
+    i % 16 === 9
+      ? ['curl', '-sS', '-H', `Authorization: Bearer abcdef${i}`, 'https://example.org/v1/items']
+      : COMMANDS[i % 8]!(i);
   const [program = ''] = args;
   const image = exec({
     header: { tid: who(i).pid, comm: program.slice(0, 15), time: 6_500_000_000n + BigInt(i) * 1000n },

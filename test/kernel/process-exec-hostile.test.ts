@@ -91,7 +91,7 @@ describe('process.exec of hostile programs', function () {
       'café',
       'lat\\xedn\\\\1',
       '\\xff\\xfe',
-      'plain\\x41',
+      'plain\\\\x41',
       'cut \\xe2\\x82',
       '\\xed\\xa0\\x80',
       '\\xc0\\x80',

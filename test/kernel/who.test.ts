@@ -103,6 +103,14 @@ describe('the process block', function () {
     );
   });
 
+  it('names the executable of a child that was cloned for its grandparent', async () => {
+    await actor.do(`exec ${triggerPath('who')}`);
+    const [first, second] = await around('fork', 'sibling');
+    assert.notEqual(second.attributes['process.pid'], first.attributes['process.pid']);
+    assert.equal(second.attributes['process.parent_pid'], actor.pid);
+    assert.equal(second.attributes[EXECUTABLE], triggerPath('who'));
+  });
+
   it('tells two processes apart that had the same pid', async function () {
     await actor.do('fork');
     const first = await act();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import { isUtf8 } from 'node:buffer';
 import { expectBetween, expectRecord } from './expect.ts';
 import { parentOf, processName } from './seeds.ts';
 import { skip, type TriggerOptions, triggerPath } from './triggers.ts';
@@ -54,7 +55,10 @@ export function expectExec(watch: Watch, truth: ExecTruth, expected: ExecExpecta
   assert.ok(record, `no exec of ${pidOf(proc)}; seen: ${watch.describe()}`);
   const bytes = argvBytes(args);
   const kept = bytes.subarray(0, ARGV_MAX).toString('latin1');
-  const list = (kept.endsWith('\0') ? kept.slice(0, -1) : kept).split('\0').map(escaped);
+  const strings = (kept.endsWith('\0') ? kept.slice(0, -1) : kept).split('\0');
+  // One rule holds for the whole attribute: where one argument must be escaped, all are.
+  const escapes = strings.some((arg) => !isUtf8(Buffer.from(arg, 'latin1')));
+  const list = strings.map((arg) => escaped(arg, escapes));
   const joined = list.join(' ');
   const own = {
     'process.command_args': list,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { readFileSync, statSync } from 'node:fs';
+import { isUtf8 } from 'node:buffer';
+import { readFileSync, readlinkSync, statSync } from 'node:fs';
 import { statFields } from './seeds.ts';
-import { type Attributes, hostNamespace, type Watch, type WatchedRecord } from './watch.ts';
+import type { Attributes, Watch, WatchedRecord } from './watch.ts';
 
 /** What a trigger says about its process (json_proc in test/kernel/triggers/truth.h). One code point per byte. */
 export interface Proc {
@@ -37,28 +38,21 @@ export interface Truth {
 const TICK_NS = 10_000_000n;
 const MS = 1_000_000n;
 
-/** Bytes as our records write them: UTF-8, or \xNN for what is none, and then a doubled backslash. */
-export function escaped(latin1: string): string {
+const decode = (bytes: Buffer) => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+
+/** Bytes as our records write them: UTF-8, or \xNN for what is none, and then (or `always`) a doubled backslash. */
+export function escaped(latin1: string, always = false): string {
   const bytes = Buffer.from(latin1, 'latin1');
-  const decode = (part: Buffer) => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(part);
-  try {
-    return decode(bytes);
-  } catch {
-    let text = '';
-    for (let at = 0; at < bytes.length; ) {
-      const length = [1, 2, 3, 4].find((n) => {
-        try {
-          return at + n <= bytes.length && [...decode(bytes.subarray(at, at + n))].length === 1;
-        } catch {
-          return false;
-        }
-      });
-      const part = length && decode(bytes.subarray(at, at + length));
-      text += part ? part.replace('\\', '\\\\') : `\\x${bytes[at]!.toString(16).padStart(2, '0')}`;
-      at += length ?? 1;
-    }
-    return text;
+  if (isUtf8(bytes) && !always) return decode(bytes);
+  let text = '';
+  for (let at = 0; at < bytes.length; ) {
+    // The shortest valid piece is one character.
+    const length = [1, 2, 3, 4].find((n) => at + n <= bytes.length && isUtf8(bytes.subarray(at, at + n)));
+    const byte = bytes[at]!.toString(16).padStart(2, '0');
+    text += length ? decode(bytes.subarray(at, at + length)).replace('\\', '\\\\') : `\\x${byte}`;
+    at += length ?? 1;
   }
+  return text;
 }
 
 const numbers = (status: string, name: string) =>
@@ -73,6 +67,16 @@ export const tidOf = (proc: Proc): number => Number(proc.thread.slice(proc.threa
 export function userName(uid: number): string | undefined {
   const lines = readFileSync('/etc/passwd', 'utf8').split('\n');
   return lines.map((line) => line.split(':')).find((entry) => Number(entry[2]) === uid)?.[0];
+}
+
+/** The inode of a namespace of the host. A sandbox may hide those of its first process; then ours are the host's. */
+export function hostNamespace(name: string): number {
+  const inode = (pid: string) => Number(/\[(\d+)\]/.exec(readlinkSync(`/proc/${pid}/ns/${name}`))![1]);
+  try {
+    return inode('1');
+  } catch {
+    return inode('self');
+  }
 }
 
 /** The inode of the process's directory in the hierarchy that tells containers apart: v1's memory, else v2. */

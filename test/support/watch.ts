@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { readlinkSync } from 'node:fs';
 import { Clock } from '../../src/clock.ts';
 import { EventType } from '../../src/decode/layout.gen.ts';
 import type { RecordBatch } from '../../src/decode/record.ts';
@@ -30,16 +29,6 @@ export interface WatchOptions {
   readonly ringBytes?: number;
   /** false: attached, but nothing is read before {@link Watch.start}, so the ring fills. */
   readonly start?: boolean;
-}
-
-/** The inode of a namespace of the host. A sandbox may hide those of its first process; then ours are the host's. */
-export function hostNamespace(name: string): number {
-  const inode = (pid: string) => Number(/\[(\d+)\]/.exec(readlinkSync(`/proc/${pid}/ns/${name}`))![1]);
-  try {
-    return inode('1');
-  } catch {
-    return inode('self');
-  }
 }
 
 const DEFINITIONS = eventDefinitions({ redact: true });

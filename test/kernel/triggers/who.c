@@ -3,7 +3,7 @@
  * Changes what it is, on command: one deed a line on stdin, one line of truth for each. `udp PORT` is the event: a UDP
  * socket is connected to that port of the loopback. After `fork` the child does the deeds; the parent keeps its place.
  */
-#include "net.h"
+#include "held.h"
 #include <linux/sched.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,16 +11,6 @@
 
 #define AGAIN 200 /* a child that ends so is born again with the same pid */
 static char word[256], operand[256];
-static int held = -1; /* a socket that connects on and on */
-static union address nowhere;
-
-static void done(void)
-{
-	struct line l;
-
-	json_proc(line_begin(&l));
-	line_end(&l);
-}
 
 static void deed_udp(int port)
 {
@@ -36,6 +26,16 @@ static pid_t born_again(pid_t pid)
 	struct clone_args args = { .exit_signal = SIGCHLD, .set_tid = (unsigned long)&pid, .set_tid_size = 1 };
 
 	return syscall(SYS_clone3, &args, sizeof(args));
+}
+
+/* A child of our parent, copied from us; it does the deeds from here on. */
+static void deed_sibling(void)
+{
+	struct clone_args args = { .flags = CLONE_PARENT };
+
+	if (MUST(syscall(SYS_clone3, &args, sizeof(args))))
+		_exit(0);
+	done();
 }
 
 /* The child returns. The parent reaps whatever becomes its child until there is none. */
@@ -104,28 +104,6 @@ static void deed_storm(int count)
 	done();
 }
 
-/* A server that answers no more, in a network of its own, and a socket for it. */
-static void deed_network(void)
-{
-	int listener;
-
-	private_network(1);
-	listener = bound("127.0.0.1", SOCK_STREAM, 0, 0);
-	nowhere = address_of("127.0.0.1", port_of(listener));
-	try_connect(MUST(socket(AF_INET, SOCK_STREAM, 0)), nowhere);
-	held = MUST(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
-	done();
-}
-
-static void deed_hold(void)
-{
-	struct attempt a = { .fd = held, .to = nowhere, .before = boot_ns() };
-
-	a.result = connect(held, &nowhere.any, sizeof(nowhere.v4)) ? -errno : 0;
-	a.after = boot_ns();
-	say_attempt(&a, NULL);
-}
-
 static void deed(void)
 {
 	int n = atoi(operand);
@@ -134,6 +112,8 @@ static void deed(void)
 		return deed_udp(n);
 	if (!strcmp(word, "fork"))
 		return deed_fork();
+	if (!strcmp(word, "sibling"))
+		return deed_sibling();
 	if (!strcmp(word, "orphan"))
 		return deed_orphan();
 	if (!strcmp(word, "storm"))
