@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { EXIT_MEANINGS } from '../src/config/exit-codes.ts';
 import { GROUPS } from '../src/config/option.ts';
 import { flagOf, OPTION_NAMES, optionOf, variableOf } from '../src/config/options.ts';
-import { BLOCK, Detail } from '../src/enrich/process.ts';
+import { BLOCK, Detail } from '../src/enrich/process-block.ts';
 import type { EventDefinition } from '../src/events/event.ts';
 import { eventDefinitions } from '../src/events/index.ts';
 import { DELAY, METRICS } from '../src/metrics.ts';

@@ -3,6 +3,11 @@ import type { Writer } from '../otlp-writer.ts';
 
 const HEX = [...'0123456789abcdef'].map((digit) => digit.charCodeAt(0));
 
+/** Digits of each byte and a dot behind them, as the bytes of a word. */
+const OCTETS = Uint32Array.from({ length: 256 }, (_, octet) =>
+  Buffer.from(`${octet}.\0\0`, 'latin1').readUInt32LE(0),
+);
+
 /** Digits of a byte. */
 function digitsOf(value: number): number {
   return value > 99 ? 3 : value > 9 ? 2 : 1;
@@ -15,12 +20,10 @@ export function ipv4Length(bytes: Uint8Array, at: number): number {
   );
 }
 
-/** Dotted decimal of the four bytes at `at`. */
+/** Dotted decimal of the four bytes at `at`; up to three bytes behind it are overwritten. */
 export function writeIpv4(bytes: Uint8Array, at: number, out: Writer): void {
-  for (let i = 0; i < 4; i++) {
-    if (i > 0) out.byte(0x2e);
-    out.digits(bytes[at + i]!);
-  }
+  for (let i = at; i < at + 4; i++) out.word(OCTETS[bytes[i]!]!, digitsOf(bytes[i]!) + 1);
+  out.at--; // the last dot
 }
 
 /** RFC 5952 text of the 16 bytes at `at`: lower case, no leading zeros, the longest run of zeros (two or more) as `::`. */

@@ -36,6 +36,11 @@ for (const [type, struct] of STRUCTS) {
 
 const { header, who } = processExec;
 
+let records = 0;
+
+/** Words of `struct who`. */
+export const WHO_WORDS: number = who.SIZE / 4;
+
 /**
  * One record of a batch, read in place. It is a cursor: the batch moves it on, so whoever wants to keep something
  * copies it. Records are 8-aligned (ebpf/events.h), which lets members be read through typed arrays.
@@ -44,6 +49,8 @@ export class RawEvent {
   readonly bytes: Buffer;
   /** Where the record starts within `bytes`. */
   at = 0;
+  /** Another for each record that was ever read: whoever keeps something of a record knows by it which. */
+  serial = 0;
   readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
   readonly #i32: Int32Array;
@@ -103,21 +110,21 @@ export class RawEvent {
     return this.#u16[((this.at + field.offset) >>> 1) + 1]!;
   }
 
-  /** Whether `struct who` holds the same words as `words`. */
-  sameWho(words: Uint32Array): boolean {
+  /** Whether `struct who` holds the same words as `words` from `from` on. */
+  sameWho(words: Uint32Array, from = 0): boolean {
     const start = (this.at + who.start.offset) >>> 2;
-    for (let i = 0; i < words.length; i++) if (this.#u32[start + i] !== words[i]) return false;
-    return true;
+    // No way out in between: nearly always all words are the same, and a loop without branches is faster.
+    let different = 0;
+    for (let i = 0; i < WHO_WORDS; i++) different |= this.#u32[start + i]! ^ words[from + i]!;
+    return different === 0;
   }
 
-  copyWho(words: Uint32Array): void {
+  /** Copies `struct who` into `words` from `to` on. */
+  copyWho(words: Uint32Array, to = 0): void {
     const start = (this.at + who.start.offset) >>> 2;
-    for (let i = 0; i < words.length; i++) words[i] = this.#u32[start + i]!;
+    for (let i = 0; i < WHO_WORDS; i++) words[to + i] = this.#u32[start + i]!;
   }
 }
-
-/** Words of `struct who`. */
-export const WHO_WORDS: number = who.SIZE / 4;
 
 /**
  * The records of one drain of the ring, in order. Iterating moves one cursor and allocates nothing. Bytes that are no
@@ -165,6 +172,7 @@ export class RecordBatch implements Iterator<RawEvent>, Iterable<RawEvent> {
     const event = this.event;
     while (this.#next < this.#length) {
       event.at = this.#next;
+      event.serial = ++records;
       const left = this.#length - this.#next;
       const { size, type } = event;
       if (left < header.SIZE || size < header.SIZE || size % 8 !== 0 || size > left) {

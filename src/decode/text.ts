@@ -30,7 +30,7 @@ export function isAscii(bytes: Uint8Array, start: number, end: number): boolean 
 /** Whether {@link decodeText} must escape: some byte belongs to no UTF-8 sequence. */
 export function needsEscape(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; ) {
-    const length = sequenceLength(bytes, at, end);
+    const length = bytes[at]! < 0x80 ? 1 : sequenceLength(bytes, at, end);
     if (length === 0) return true;
     at += length;
   }
@@ -58,6 +58,26 @@ export function decodeText(
     at += length || 1;
   }
   return text;
+}
+
+/** Calls `visit` with start and end of each NUL-terminated string; the last may lack its NUL (argv was cut). */
+export function eachString(
+  bytes: Buffer,
+  start: number,
+  stop: number,
+  visit: (start: number, end: number) => void,
+): void {
+  for (let from = start; from < stop; ) {
+    let to = bytes.indexOf(0, from);
+    if (to < 0 || to > stop) to = stop;
+    visit(from, to);
+    from = to + 1;
+  }
+}
+
+/** Last component of a path. */
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
 }
 
 /** Longest path that is turned round: PATH_MAX, and one component that the walk's limit lets pass. */
@@ -92,11 +112,19 @@ function turnPath(bytes: Uint8Array, start: number, length: number): number {
   return at;
 }
 
+/** Whether turning gives a whole path from the root, longer than the root's own. */
+function isRooted(bytes: Uint8Array, start: number, length: number): boolean {
+  const end = start + length;
+  return length > 2 && length < PATH_BYTES && bytes[end - 1] === 0 && bytes[end - 2] === 0;
+}
+
 /** A path turned round: `bytes` is shared and holds until the next turn. */
 export const PathText: {
   readonly bytes: Buffer;
   turn(bytes: Uint8Array, start: number, length: number): number;
+  isRooted(bytes: Uint8Array, start: number, length: number): boolean;
 } = {
   bytes: turned,
   turn: turnPath,
+  isRooted,
 };

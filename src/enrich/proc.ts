@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { nameOf } from '../decode/text.ts';
 import type { HostNamespaces, Seed } from '../sensor/sensor.ts';
-import { nameOf } from './process.ts';
 
 /** pid_max of Linux: more entries than that /proc cannot have. */
 const SEEDS_MAX = 4_194_304;

@@ -2,9 +2,9 @@
 
 import { EventType, ExecFlag, processExec, processFork } from '../decode/layout.gen.ts';
 import type { RawEvent } from '../decode/record.ts';
-import { decodeText, needsEscape, PathText } from '../decode/text.ts';
+import { decodeText, nameOf, needsEscape, PathText } from '../decode/text.ts';
 import type { Seed } from '../sensor/sensor.ts';
-import { type Image, nameOf, Process } from './process.ts';
+import { type Image, Process } from './process.ts';
 
 const { who } = processExec;
 
@@ -50,11 +50,8 @@ export class Processes {
   of(event: RawEvent): Process {
     let process = this.#byPid.get(event.u32(who.pid));
     if (process === undefined || !isSame(process, event))
-      process = (process && this.#former(event)) ?? this.#enter(event);
-    if (!event.sameWho(process.who)) {
-      event.copyWho(process.who);
-      process.changed();
-    }
+      process = (process && this.#former(event)) ?? this.#enter(event, process);
+    process.update(event);
     const type = event.type;
     if (type === EventType.PROCESS || type === EventType.PROCESS_EXEC) learnImage(process, event);
     else if (type === EventType.PROCESS_EXIT && !process.exited) this.#keepExited(process);
@@ -66,31 +63,32 @@ export class Processes {
     return this.#exited.find((process) => process?.pid === event.u32(who.pid) && isSame(process, event));
   }
 
-  #enter(event: RawEvent): Process {
-    const process = new Process();
-    event.copyWho(process.who);
+  /** `owner` has the pid now. */
+  #enter(event: RawEvent, owner: Process | undefined): Process {
+    const process = new Process(event);
     const pid = process.pid;
     const isFork = event.type === EventType.PROCESS_FORK;
     // Who called clone, where that is told: with CLONE_PARENT it is not the parent.
     const originPid = isFork ? event.u32(processFork.originPid) : process.u32(who.parentPid);
-    const originStart = isFork ? event.u64(processFork.originStart) : process.u64(who.parentStart);
+    const start = isFork ? processFork.originStart : who.parentStart;
     const known = this.#byPid.get(originPid);
     // Who had the pid before is not the origin.
-    const origin = known && known.u64(who.start) === originStart ? known : undefined;
+    const origin =
+      known && known.startLow === event.low(start) && known.startHigh === event.high(start)
+        ? known
+        : undefined;
     if (isFork && origin) {
-      const low = event.low(processFork.originExecId);
-      const high = event.high(processFork.originExecId);
-      process.image = [origin.image, origin.previous].find(
-        (i) => i?.execIdLow === low && i.execIdHigh === high,
+      process.image = origin.imageOf(
+        event.low(processFork.originExecId),
+        event.high(processFork.originExecId),
       );
     }
     process.ancestry = this.#ancestry(originPid, origin);
     process.selected = this.#isSelected(pid, originPid, origin);
     // A result so late that its process is forgotten must not take the place of the pid's new owner.
-    const owner = this.#byPid.get(pid);
-    if (owner && owner.u64(who.start) > process.u64(who.start)) return process;
+    if (owner && isLater(owner, process)) return process;
     // Deleting first puts a reused pid at the end of the map's order, by which entries are dropped.
-    this.#byPid.delete(pid);
+    if (owner) this.#byPid.delete(pid);
     this.#byPid.set(pid, process);
     if (this.#byPid.size > PROCESSES_MAX) this.#evict();
     return process;
@@ -99,7 +97,7 @@ export class Processes {
   #ancestry(pid: number, parent: Process | undefined): readonly string[] {
     if (parent) {
       const name = parent.image ? nameOf(parent.image.path) : this.#options.seeds?.get(pid)?.name;
-      return [name ? `${pid}:${name}` : `${pid}`, ...parent.ancestry.slice(0, ANCESTORS_MAX - 1)];
+      return parent.ancestryOfChildren(name, ANCESTORS_MAX);
     }
     const labels: string[] = [];
     for (let at = pid; at > 0 && labels.length < ANCESTORS_MAX; ) {
@@ -137,6 +135,10 @@ export class Processes {
     this.evictions++;
     this.#options.forget?.(oldest.pid, oldest.startLow, oldest.startHigh);
   }
+}
+
+function isLater(a: Process, b: Process): boolean {
+  return a.startHigh > b.startHigh || (a.startHigh === b.startHigh && a.startLow > b.startLow);
 }
 
 /** Whether the event is of this very process: a reused pid has another start. */

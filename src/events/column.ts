@@ -4,10 +4,8 @@ import { ERRNO_NAMES } from '../decode/names.ts';
 import type { Field, RawEvent } from '../decode/record.ts';
 import { decodeText, isAscii, needsEscape, PathText } from '../decode/text.ts';
 import type { Process } from '../enrich/process.ts';
-import { type AttributeValue, key, Writer } from '../otlp-writer.ts';
-
-/** The tag of LogRecord.attributes (field 6). */
-export const ATTRIBUTE = 0x32;
+import { ATTRIBUTE } from '../enrich/process-block.ts';
+import { type AttributeValue, digitCount, key, type Packed, packed, Writer } from '../otlp-writer.ts';
 
 /** Names of attributes that were changed on the way into a record: `agentsmith.escaped`, `agentsmith.redacted`. */
 export interface Notes {
@@ -71,9 +69,7 @@ export function decimal(field: Field): Column {
           out.attribute(ATTRIBUTE, k, `${event.u64(field)}`);
           return;
         }
-        let length = 1;
-        for (let limit = 10; value >= limit && length < 16; limit *= 10) length++;
-        out.stringAttribute(ATTRIBUTE, k, length);
+        out.stringAttribute(ATTRIBUTE, k, digitCount(value));
         out.digits(value);
       };
     },
@@ -106,7 +102,7 @@ export function oneOf(field: Field, names: Readonly<Record<number, string>>): Co
 
 /** The name of a negative errno in an `err_no` member; absent for 0, `_OTHER` for a number without a name. */
 export function errno(field: Field): Column {
-  const other = 0x10000;
+  const other = 0xfff; // MAX_ERRNO of the kernel
   const names = new Map([...ERRNO_NAMES, [other, '_OTHER'] as const]);
   return enumerated((event) => {
     const code = -event.i32(field);
@@ -122,15 +118,16 @@ export function constant(value: string | true): Column {
     read: () => value,
     writer: (name) => {
       const bytes = attribute(name);
-      return (_event, _process, out) => out.copy(bytes, 0, bytes.length);
+      return (_event, _process, out) => out.packed(bytes);
     },
   };
 }
 
-function encoded(name: string, value: AttributeValue): Buffer {
+/** A whole attribute that is always the same. */
+export function encoded(name: string, value: AttributeValue): Packed {
   const out = new Writer(Buffer.alloc(512));
   out.attribute(ATTRIBUTE, key(name), value);
-  return out.bytes.subarray(0, out.at);
+  return packed(out.bytes.subarray(0, out.at));
 }
 
 /** An attribute whose few values are known beforehand, chosen by a number from the record. */
@@ -139,10 +136,14 @@ export function enumerated(select: (event: RawEvent) => number, names: ReadonlyM
     type: 'string',
     read: (event) => names.get(select(event)),
     writer: (name) => {
-      const attributes = new Map([...names].map(([number, value]) => [number, encoded(name, value)]));
+      // An array without gaps is looked up faster than a map.
+      const attributes = Array.from({ length: Math.max(...names.keys()) + 1 }, (_, number) => {
+        const value = names.get(number);
+        return value === undefined ? undefined : encoded(name, value);
+      });
       return (event, _process, out) => {
-        const bytes = attributes.get(select(event));
-        if (bytes) out.copy(bytes, 0, bytes.length);
+        const bytes = attributes[select(event)];
+        if (bytes) out.packed(bytes);
       };
     },
     text: (event, _process, out) => {
@@ -163,6 +164,7 @@ export function flag(field: Field, bit: number): Condition {
 
 /** The column where the condition holds; absent elsewhere. */
 export function when(condition: Condition, column: Column): Column {
+  const text = summaryOf(column);
   return {
     type: column.type,
     read: (event, process, notes) => (condition(event) ? column.read(event, process, notes) : undefined),
@@ -172,7 +174,7 @@ export function when(condition: Condition, column: Column): Column {
         if (condition(event)) write(event, process, out, notes);
       };
     },
-    text: (event, process, out) => condition(event) && writeSummary(column, event, process, out),
+    text: (event, process, out) => condition(event) && text(event, process, out),
   };
 }
 
@@ -187,19 +189,23 @@ export function either(condition: Condition, first: Column, second: Column): Col
       return (event, process, out, notes) =>
         (condition(event) ? writeYes : writeNo)(event, process, out, notes);
     },
-    text: (event, process, out) => writeSummary(condition(event) ? first : second, event, process, out),
+    text: (event, process, out) => (condition(event) ? yes : no).text!(event, process, out),
   };
 }
 
 const NO_NOTES: Notes = { name: '', escaped: [], redacted: [] };
 
-/** Writes what a summary shows of a column; false when the attribute is absent. */
-export function writeSummary(column: Column, event: RawEvent, process: Process, out: Writer): boolean {
-  if (column.text) return column.text(event, process, out);
-  const value = column.read(event, process, NO_NOTES);
-  if (value === undefined) return false;
-  out.text(Array.isArray(value) ? value.join(' ') : `${value}`);
-  return true;
+/** What writes a column as a summary shows it; it gives false when the attribute is absent. */
+export function summaryOf({ text, read }: Column): NonNullable<Column['text']> {
+  return (
+    text ??
+    ((event, process, out) => {
+      const value = read(event, process, NO_NOTES);
+      if (value === undefined) return false;
+      out.text(Array.isArray(value) ? value.join(' ') : `${value}`);
+      return true;
+    })
+  );
 }
 
 /** Bytes [start, end) of `bytes` as a string attribute, escaped where they are no UTF-8. */

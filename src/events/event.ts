@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { processExec } from '../decode/layout.gen.ts';
 import type { RawEvent } from '../decode/record.ts';
-import { Detail, escapedInBlock, type HostContext, type Process, readBlock } from '../enrich/process.ts';
-import { type AttributeValue, key, Writer } from '../otlp-writer.ts';
+import type { HostContext, Process } from '../enrich/process.ts';
+import { ATTRIBUTE, Detail, escapedInBlock, readBlock } from '../enrich/process-block.ts';
+import { type AttributeValue, type Key, key, packed, Writer } from '../otlp-writer.ts';
 import * as at from '../semconv.ts';
-import { ATTRIBUTE, type Column, chars, int, type Notes, writeSummary } from './column.ts';
+import { type Column, chars, encoded, int, type Notes, summaryOf } from './column.ts';
 
 /** SeverityNumber of the OpenTelemetry logs data model. */
 export const Severity = { DEBUG: 5, INFO: 9, WARN: 13 } as const;
@@ -104,8 +105,8 @@ const number = (value: number): Column => ({
   type: 'int',
   read: () => value,
   writer: (name) => {
-    const k = key(name);
-    return (_event, _process, out) => out.intAttribute(ATTRIBUTE, k, value);
+    const bytes = encoded(name, value);
+    return (_event, _process, out) => out.packed(bytes);
   },
 });
 
@@ -131,7 +132,7 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
   const writeOwn = own.map(([name, column]) => column.writer(name));
   const writeBehind = behind.map(([name, column]) => column.writer(name));
   const writeBody = options.body ? bodyWriter(definition) : undefined;
-  const eventName = Buffer.from(definition.name);
+  const eventName = packed(Buffer.from(definition.name));
   const escapedKey = key(at.ESCAPED);
   const redactedKey = key(at.REDACTED);
   const notes: Notes = { name: '', escaped: [], redacted: [] };
@@ -160,7 +161,7 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
         severityNumber: definition.severity,
         time: clock.wall(event.low(header.time), event.high(header.time)),
         observed,
-        body: writeBody && summaryOf(definition, event, process),
+        body: writeBody && summaryText(definition, event, process),
         attributes,
       };
     },
@@ -171,12 +172,13 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
       out.byte(0x10);
       out.byte(definition.severity);
       writeBody?.(event, process, out);
-      notes.escaped.length = 0;
-      notes.redacted.length = 0;
+      // Setting a length is a call even when it changes nothing.
+      if (notes.escaped.length > 0) notes.escaped.length = 0;
+      if (notes.redacted.length > 0) notes.redacted.length = 0;
       for (let i = 0; i < writeOwn.length; i++) writeOwn[i]!(event, process, out, notes);
       if (definition.spread) {
         for (const [name, value] of spreadOf(definition.spread, event, notes))
-          out.attribute(ATTRIBUTE, key(name), value);
+          out.attribute(ATTRIBUTE, spreadKey(name), value);
       }
       const block = process.block(detail, host);
       out.copy(block.bytes, 0, block.bytes.length);
@@ -190,17 +192,35 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
       out.fixed64(observed[0]!, observed[1]!);
       out.byte(0x62);
       out.varint(eventName.length);
-      out.copy(eventName, 0, eventName.length);
+      out.packed(eventName);
     },
   };
+}
+
+/** Keys of spreads: of a recording that somebody made up, not more than these. */
+const SPREAD_KEYS_MAX = 64;
+const spreadKeys = new Map<string, Key>();
+
+function spreadKey(name: string): Key {
+  let found = spreadKeys.get(name);
+  if (!found) {
+    found = key(name);
+    if (spreadKeys.size < SPREAD_KEYS_MAX) spreadKeys.set(name, found);
+  }
+  return found;
 }
 
 /**
  * A spread's attributes. The names are the caller's own bytes: of one that comes twice the last counts, as for the
  * dynamic linker (OTLP forbids the same key twice), and what can be no key is left out.
  */
-function spreadOf(spread: Spread, event: RawEvent, notes: Notes): ReadonlyMap<string, AttributeValue> {
+function spreadOf(
+  spread: Spread,
+  event: RawEvent,
+  notes: Notes,
+): Iterable<readonly [string, AttributeValue]> {
   const found = spread.read(event, notes);
+  if (found.length === 0) return found;
   const values = new Map(found.filter(([name]) => /^[\x21-\x7e]{1,127}$/.test(name)));
   if (values.size !== found.length) {
     for (const names of [notes.escaped, notes.redacted]) {
@@ -211,45 +231,43 @@ function spreadOf(spread: Spread, event: RawEvent, notes: Notes): ReadonlyMap<st
   return values;
 }
 
-type Part = { literal: Buffer } | { prefix: Buffer; column: Column };
+/** Writes one part of a summary. */
+type PartWriter = (event: RawEvent, process: Process, out: Writer) => void;
 
-function parts(definition: EventDefinition): Part[] {
-  return definition.summary.map((part) => {
+function partWriters(definition: EventDefinition): PartWriter[] {
+  return definition.summary.map((part): PartWriter => {
     const [prefix, name] = typeof part === 'string' ? ['', part] : part;
     const column = definition.attributes[name];
-    return column ? { prefix: Buffer.from(prefix), column } : { literal: Buffer.from(name) };
+    const literal = packed(Buffer.from(column ? prefix : name));
+    if (!column) return (_event, _process, out) => out.packed(literal);
+    const write = summaryOf(column);
+    return (event, process, out) => {
+      const before = out.at;
+      out.packed(literal);
+      if (!write(event, process, out)) out.at = before;
+    };
   });
 }
 
 const scratch = new Writer(Buffer.alloc(8192));
 
 /** The summary as a string. */
-function summaryOf(definition: EventDefinition, event: RawEvent, process: Process): string {
+function summaryText(definition: EventDefinition, event: RawEvent, process: Process): string {
   scratch.at = 0;
   summaryWriter(definition)(event, process, scratch);
   return scratch.bytes.toString('utf8', 0, scratch.at);
 }
 
 /** Writes the summary as plain text. */
-function summaryWriter(
-  definition: EventDefinition,
-): (event: RawEvent, process: Process, out: Writer) => void {
-  const list = parts(definition);
+function summaryWriter(definition: EventDefinition): PartWriter {
+  const parts = partWriters(definition);
   return (event, process, out) => {
-    for (const part of list) {
-      if ('literal' in part) {
-        out.copy(part.literal, 0, part.literal.length);
-        continue;
-      }
-      const before = out.at;
-      out.copy(part.prefix, 0, part.prefix.length);
-      if (!writeSummary(part.column, event, process, out)) out.at = before;
-    }
+    for (let i = 0; i < parts.length; i++) parts[i]!(event, process, out);
   };
 }
 
 /** LogRecord.body (field 5) with the summary as its string. */
-function bodyWriter(definition: EventDefinition): (event: RawEvent, process: Process, out: Writer) => void {
+function bodyWriter(definition: EventDefinition): PartWriter {
   const write = summaryWriter(definition);
   return (event, process, out) => {
     const body = out.begin(0x2a);

@@ -2,7 +2,8 @@
 // How a process looks in a record, and when its block is encoded. Which process it is: processes.test.ts.
 import assert from 'node:assert/strict';
 import { ExecFlag } from '../../../src/decode/layout.gen.ts';
-import { Detail, type HostContext, type Process, readBlock } from '../../../src/enrich/process.ts';
+import type { HostContext, Process } from '../../../src/enrich/process.ts';
+import { Detail, readBlock } from '../../../src/enrich/process-block.ts';
 import { Processes } from '../../../src/enrich/processes.ts';
 import { HOST } from '../../support/lanes.ts';
 import { decodeLogs } from '../../support/otlp-decode.ts';

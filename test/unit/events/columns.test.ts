@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import * as incubating from '@opentelemetry/semantic-conventions/incubating';
 import { ConnectFlag, ExecFlag } from '../../../src/decode/layout.gen.ts';
-import { BLOCK } from '../../../src/enrich/process.ts';
+import { BLOCK } from '../../../src/enrich/process-block.ts';
 import type { ReadableEvent } from '../../../src/events/event.ts';
 import * as semconv from '../../../src/semconv.ts';
 import { EVENTS, LANES, straightAndReadable } from '../../support/lanes.ts';

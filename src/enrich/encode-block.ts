@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+import { processExec } from '../decode/layout.gen.ts';
+import { WHO_WORDS } from '../decode/record.ts';
+import { Writer } from '../otlp-writer.ts';
+import type { HostContext, Process } from './process.ts';
+import {
+  ATTRIBUTE,
+  type BlockAttribute,
+  COMMON_ROWS,
+  type Detail,
+  escapedCommon,
+  escapedOwn,
+  hostUser,
+  OWN_ROWS,
+} from './process-block.ts';
+
+/** An encoded block: attributes of a LogRecord, and the names of those in which bytes were escaped. */
+export interface Block {
+  readonly bytes: Buffer;
+  readonly escaped: readonly string[];
+}
+
+/** The second half of a block, and all that it was made of. */
+interface CommonBlock extends Block {
+  readonly words: Uint32Array;
+  readonly detail: Detail;
+  readonly host: HostContext;
+  /** Names of the passwd file, which may change. */
+  readonly user: string | undefined;
+  readonly realUser: string | undefined;
+}
+
+/** So many sessions and containers are remembered, about 1 KiB each; two that meet at one place take turns. */
+const PLACES = 1024;
+const commonBlocks: (CommonBlock | undefined)[] = new Array(PLACES).fill(undefined);
+
+const { who } = processExec;
+const CGROUP = (who.cgroup.offset - who.start.offset) / 4;
+/** From here on all words of `struct who` belong to the session or container. */
+const FIRST = (who.uid.offset - who.start.offset) / 4;
+
+function placeOf(process: Process, detail: Detail): number {
+  let hash = process.word(CGROUP) + detail;
+  for (let i = FIRST; i < WHO_WORDS; i++) hash = Math.imul(hash ^ process.word(i), 0x01000193);
+  return (hash ^ (hash >>> 15)) & (PLACES - 1);
+}
+
+function isOf({ words }: CommonBlock, process: Process): boolean {
+  let different = (words[CGROUP]! ^ process.word(CGROUP)) | (words[CGROUP + 1]! ^ process.word(CGROUP + 1));
+  for (let i = FIRST; i < WHO_WORDS; i++) different |= words[i]! ^ process.word(i);
+  return different === 0;
+}
+
+/** Most processes start in a session or container that others started in before. */
+function commonBlock(process: Process, detail: Detail, host: HostContext): CommonBlock {
+  const user = hostUser(process.u32(who.euid), process, host);
+  const realUser = hostUser(process.u32(who.uid), process, host);
+  const place = placeOf(process, detail);
+  const found = commonBlocks[place];
+  if (
+    found?.detail === detail &&
+    found.host === host &&
+    found.user === user &&
+    found.realUser === realUser &&
+    isOf(found, process)
+  )
+    return found;
+  scratch.at = 0;
+  writeRows(COMMON_ROWS[detail], process, host);
+  const words = Uint32Array.from({ length: WHO_WORDS }, (_, i) => process.word(i));
+  const escaped = escapedCommon(process, detail);
+  return (commonBlocks[place] = { bytes: kept(), escaped, words, detail, host, user, realUser });
+}
+
+/** A path of 4096 bytes, each escaped to four, twice (path and name), and 8 KiB for all that is short. */
+const scratch = new Writer(Buffer.alloc(2 * 4 * 4352 + 8192));
+
+function writeRows(rows: readonly BlockAttribute[], process: Process, host: HostContext): void {
+  for (const row of rows) {
+    if (row.write) {
+      row.write(process, host, scratch, row.key);
+      continue;
+    }
+    const value = row.read(process, host);
+    if (value !== undefined) scratch.attribute(ATTRIBUTE, row.key, value);
+  }
+}
+
+/** What was written to the scratch, as a buffer of its own. */
+function kept(): Buffer {
+  const bytes = Buffer.allocUnsafe(scratch.at);
+  scratch.bytes.copy(bytes, 0, 0, scratch.at);
+  return bytes;
+}
+
+/** Encodes the process block. */
+export function encodeBlock(process: Process, detail: Detail, host: HostContext): Block {
+  const common = commonBlock(process, detail, host);
+  const own = escapedOwn(process, detail);
+  scratch.at = 0;
+  writeRows(OWN_ROWS[detail], process, host);
+  scratch.copy(common.bytes, 0, common.bytes.length);
+  return { bytes: kept(), escaped: own.length > 0 ? [...own, ...common.escaped] : common.escaped };
+}
