@@ -4,10 +4,12 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <thread>
 
 extern "C" const uint8_t agentsmith_object_start[], agentsmith_object_end[];
 extern "C" const uint8_t agentsmith_legacy_object_start[], agentsmith_legacy_object_end[];
@@ -134,6 +136,8 @@ void Sensor::Attach(int cgroup_fd) {
     if (link) links_.push_back(link);
     else hook.error = strerror(errno);
   }
+  // A thread that ends shows process_exit where the saved registers lie (ebpf/lib/compat.h), before the first connect.
+  std::thread([] {}).join();
 }
 
 Napi::Value Sensor::Hooks(const Napi::CallbackInfo& info) {
@@ -269,6 +273,8 @@ Napi::Value Sensor::Stats(const Napi::CallbackInfo& info) {
 Napi::Value Sensor::Detach(const Napi::CallbackInfo& info) {
   for (bpf_link* link : links_) bpf_link__destroy(link);
   links_.clear();
+  // A program that still runs on another CPU ends within this grace period, and its record is in the ring.
+  syscall(SYS_membarrier, 1 /* MEMBARRIER_CMD_GLOBAL */, 0, 0);
   return info.Env().Undefined();
 }
 

@@ -71,6 +71,7 @@ const MEANING: Readonly<Record<string, string>> = {
   [at.PROCESS_COMMAND_ARGS_TRUNCATED]: 'argv is longer than what is here',
   [at.PROCESS_CORE_DUMPED]: '',
   [at.PROCESS_DURATION]: 'seconds from the birth of the process',
+  [at.PROCESS_ENVIRONMENT_TRUNCATED]: 'a variable was cut at 1 KiB, or not all could be looked at',
   [at.PROCESS_EXECUTABLE_DELETED]: 'the executable had no link left',
   [at.PROCESS_EXECUTABLE_MEMFD]: 'it runs from memory',
   [at.PROCESS_EXIT_SIGNAL]: '`SIGKILL`',

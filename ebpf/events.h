@@ -100,7 +100,7 @@ enum exec_flag {
 	EXEC_ARGV_TRUNCATED = 1,    /* argv is longer than what was copied, or could not be read whole */
 	EXEC_MEMFD = 2,             /* the executable lies in shared memory without a name */
 	EXEC_DELETED = 4,           /* the executable had no link left */
-	EXEC_ENVIRONMENT_TRUNCATED = 8,
+	EXEC_ENVIRONMENT_TRUNCATED = 8, /* a variable was cut, or not all were looked at */
 };
 
 /* What a process runs. As EVENT_PROCESS it introduces a process that was never seen to exec. */

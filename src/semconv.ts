@@ -66,6 +66,7 @@ export const PROCESS_COMMAND_ARGS_SIZE = 'agentsmith.process.command_args.size';
 export const PROCESS_COMMAND_ARGS_TRUNCATED = 'agentsmith.process.command_args.truncated';
 export const PROCESS_CORE_DUMPED = 'agentsmith.process.core_dumped';
 export const PROCESS_DURATION = 'agentsmith.process.duration';
+export const PROCESS_ENVIRONMENT_TRUNCATED = 'agentsmith.process.environment.truncated';
 export const PROCESS_EXECUTABLE_DELETED = 'agentsmith.process.executable.deleted';
 export const PROCESS_EXECUTABLE_MEMFD = 'agentsmith.process.executable.memfd';
 export const PROCESS_EXIT_SIGNAL = 'agentsmith.process.exit.signal';

@@ -115,7 +115,7 @@ static __always_inline void stdio__fill(struct builder *b, struct stdio *out, st
 #define ENVIRONMENT_NAME_MAX 32
 #define ENVIRONMENT_VALUE_MAX 1024
 #define ENVIRONMENT_TOTAL_MAX 4096
-#define ENVIRONMENT_STRINGS 8192
+#define ENVIRONMENT_STRINGS 32768 /* under a millisecond; more is told as truncated */
 struct environment_name {
 	u64 bytes[ENVIRONMENT_NAME_MAX / 8];         /* "LD_PRELOAD=", zero padded */
 	u64 mask[ENVIRONMENT_NAME_MAX / 8];          /* 0xff where a byte counts */
@@ -166,10 +166,13 @@ __attribute__((unused)) static long environment__step(u32 i, struct environment_
 		return 1;
 	to = scratch->bytes + MASK(w->offset, SCRATCH_SIZE - 8);
 	n = bpf_probe_read_user_str(to, ENVIRONMENT_VALUE_MAX, (void *)w->at);
-	if (n <= 0) {
+	if (n < 0) {
 		w->truncated = 1;
 		return 1;
 	}
+	/* Of an empty string older kernels (6.1, 6.12) say 0 instead of 1, its NUL. */
+	if (!n)
+		n = 1;
 	w->at += n < ENVIRONMENT_VALUE_MAX ? n : ENVIRONMENT_VALUE_MAX - 1;
 	if (!w->inside && environment__wanted(to)) {
 		/* The next string starts on a word again: the gap keeps its NULs. */
@@ -189,7 +192,8 @@ static __always_inline void environment__walk(struct environment_walk *w)
 #else
 	if (HAVE_HELPER(loop))
 		bpf_loop(ENVIRONMENT_STRINGS, environment__step, w, 0);
-	else
+	/* More strings than that, or no loop at all: what was not looked at may hide something. */
+	if (w->at < w->end)
 		w->truncated = 1;
 #endif
 }

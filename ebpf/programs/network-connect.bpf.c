@@ -199,7 +199,8 @@ int network_connect_release(struct bpf_sock *sk)
 {
 	struct connect_attempt *a = bpf_sk_storage_get(&attempts, sk, NULL, 0);
 
-	if (a)
+	/* Given up while its SYN is out: closing changes the state next, and that tells more. */
+	if (a && sk->state != TCP_SYN_SENT)
 		give_up(a);
 	return 1;
 }

@@ -27,9 +27,12 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	struct process_exit *e;
 	u32 one = 1;
 
+	pt_regs__learn(task);
 	if (signal->live.counter || (task->flags & PF_KTHREAD))
 		return 0;
-	if (signal->nr_threads > 1 && bpf_map_update_elem(&exiting, &key, &one, BPF_NOEXIST))
+	/* The one that told may have been released since: then the other is alone, and finds its entry. */
+	if (signal->nr_threads > 1 ? bpf_map_update_elem(&exiting, &key, &one, BPF_NOEXIST) != 0
+				   : bpf_map_lookup_elem(&exiting, &key) != NULL)
 		return 0;
 	if (!is_enabled(EVENT_PROCESS_EXIT)) {
 		bpf_map_delete_elem(&known, &key);

@@ -105,6 +105,7 @@ export function processExec({ redact }: { redact: boolean }): EventDefinition {
       [at.ATTR_PROCESS_ARGS_COUNT]: int(e.argc),
       [at.PROCESS_COMMAND_ARGS_SIZE]: int(e.argvSize),
       [at.PROCESS_COMMAND_ARGS_TRUNCATED]: when(flag(e.flags, ExecFlag.ARGV_TRUNCATED), constant(true)),
+      [at.PROCESS_ENVIRONMENT_TRUNCATED]: when(flag(e.flags, ExecFlag.ENVIRONMENT_TRUNCATED), constant(true)),
       [at.ATTR_PROCESS_WORKING_DIRECTORY]: path(e.cwd),
       [at.PROCESS_STDIN_PATH]: descriptor(e.stdin),
       [at.PROCESS_STDOUT_PATH]: descriptor(e.stdout),

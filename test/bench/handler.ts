@@ -20,12 +20,14 @@ export const handler: Part = {
     const sensor = attachAll();
     const rounds = quick ? 1 : 7;
     const count = quick ? 200 : 2000;
-    const found: Record<'exec' | 'exit' | 'fork' | 'connect', number[]> = { exec: [], exit: [], fork: [], connect: [] };
+    const found: Record<'exec' | 'exit' | 'fork' | 'connect', number[]> = {
+      exec: [],
+      exit: [],
+      fork: [],
+      connect: [],
+    };
     try {
-      sensor.start(
-        () => {},
-        () => true,
-      );
+      sensor.start(() => {});
       await runProgram('storm', 'exec', count); // warm: page cache, branch predictors, the JIT of the programs
       for (let round = 0; round < rounds; round++) {
         progress(`handler: round ${round + 1} of ${rounds}`);

@@ -23,7 +23,10 @@ export interface Work {
 }
 
 /** What each program did while `work` ran. */
-export async function measured(sensor: LiveSensor, work: () => Promise<unknown>): Promise<(program: string) => Work> {
+export async function measured(
+  sensor: LiveSensor,
+  work: () => Promise<unknown>,
+): Promise<(program: string) => Work> {
   const before = sensor.stats();
   await work();
   const after = sensor.stats();

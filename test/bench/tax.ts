@@ -16,10 +16,7 @@ export const tax: Part = {
       progress(`tax: round ${round + 1} of ${rounds}`);
       nothing.push(await runProgram('getpid', calls));
       const sensor = attachAll();
-      sensor.start(
-        () => {},
-        () => true,
-      );
+      sensor.start(() => {});
       try {
         attached.push(await runProgram('getpid', calls));
       } finally {
@@ -27,6 +24,8 @@ export const tax: Part = {
       }
     }
     const ratio = median(attached.map((value, i) => nothing[i]! / value));
-    return [beside('tax.getpid', median(attached), 'ns', median(nothing), 'nothing attached, in turns', ratio)];
+    return [
+      beside('tax.getpid', median(attached), 'ns', median(nothing), 'nothing attached, in turns', ratio),
+    ];
   },
 };

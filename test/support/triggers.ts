@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { repository } from './repository.ts';
@@ -79,6 +80,9 @@ export class Trigger {
       rest = lines.pop()!;
       for (const line of lines) this.#take(JSON.parse(line));
     });
+    // One that a failed test left behind must not keep the run from ending: it sees the end of its pipes then.
+    this.#child.unref();
+    for (const pipe of this.#child.stdio) (pipe as Socket | null)?.unref();
     this.#closed = new Promise((resolve, reject) => {
       this.#child.once('error', reject);
       this.#child.once('close', () => resolve());

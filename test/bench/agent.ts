@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Agent } from '../../src/agent.ts';
+import { eventDefinitions } from '../../src/events/index.ts';
+import { type ExporterOptions, FastExporter, StockExporter } from '../../src/export/exporter.ts';
+import { grpcOptions } from '../../src/export/grpc-options.ts';
+import { hostResource } from '../../src/export/resource.ts';
+import type { Sensor } from '../../src/sensor/sensor.ts';
+
+export interface BenchAgentOptions {
+  readonly sensor: Sensor;
+  readonly url: string;
+  readonly pipeline: 'fast' | 'sdk';
+  readonly redact: boolean;
+}
+
+/** The records of {@link BenchAgent}'s host: the namespaces are those of test/support/records.ts. */
+export const HOST = {
+  namespaces: { pid: 11, mnt: 12, net: 13, uts: 14, user: 15 },
+  userName: (uid: number): string => (uid === 0 ? 'root' : 'user'),
+};
+
+/** A whole agent with the CLI's defaults, sending to `url`. */
+export function benchAgent({ sensor, url, pipeline, redact }: BenchAgentOptions): Agent {
+  const options: ExporterOptions = {
+    logs: grpcOptions('LOGS', url),
+    metrics: grpcOptions('METRICS', url),
+    resource: hostResource({
+      name: 'bench',
+      machineId: undefined,
+      arch: 'x64',
+      addresses: ['192.0.2.1'],
+      kernelRelease: '6.1.0',
+      description: undefined,
+    }),
+    queueBytes: 64 << 20,
+    metricsIntervalMs: 60_000,
+    onState: () => {},
+    onPartial: () => {},
+  };
+  return new Agent({
+    sensor,
+    events: eventDefinitions({ redact }),
+    detail: 'standard',
+    body: true,
+    host: HOST,
+    exporter: async (ledger) =>
+      pipeline === 'sdk' ? StockExporter.create(options, ledger) : new FastExporter(options, ledger),
+  });
+}
+
+/** Records that user space lost so far. */
+export function lostBy(agent: Agent): number {
+  return [...agent.ledger.losses()].reduce((sum, { count }) => sum + count, 0);
+}
+
+/** The highest resident memory since it was last asked for; looked at ten times a second. */
+export class RssWatch {
+  #max = process.memoryUsage.rss();
+  readonly #timer = setInterval(() => {
+    this.#max = Math.max(this.#max, process.memoryUsage.rss());
+  }, 100);
+
+  take(): number {
+    const max = Math.max(this.#max, process.memoryUsage.rss());
+    this.#max = 0;
+    return max;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+import { cpus, release, totalmem } from 'node:os';
+import { type Figure, short } from './figures.ts';
+
+/** A set target: at most so much, or at least. */
+interface Target {
+  readonly figure: string;
+  readonly what: string;
+  readonly limit: number;
+  readonly atLeast?: boolean;
+}
+
+const TARGETS: readonly Target[] = [
+  { figure: 'handler.exec', what: 'handler of exec, ns', limit: 2300 },
+  { figure: 'handler.connect', what: 'handlers of a connection, ns', limit: 550 },
+  { figure: 'handler.exit', what: 'handler of exit, ns', limit: 700 },
+  { figure: 'pipeline.cpu.connect.grpc', what: 'agent CPU of a connect, µs', limit: 1 },
+  { figure: 'pipeline.cpu.exec.grpc', what: 'agent CPU of an exec, µs', limit: 3 },
+  { figure: 'rate.replay.connect', what: 'replayed events/s, none lost', limit: 300_000, atLeast: true },
+  {
+    figure: 'rate.kernel.connect',
+    what: 'events/s from the kernel, none lost',
+    limit: 300_000,
+    atLeast: true,
+  },
+  { figure: 'rate.kernel.connect.rss', what: 'resident memory at that rate, MiB', limit: 150 },
+  { figure: 'idle.rss', what: "idle resident memory beside the ring's mapping, MiB", limit: 90 },
+  { figure: 'idle.cpu', what: 'idle CPU, % of a core', limit: 0.3 },
+  { figure: 'start.attached', what: 'from start to all hooks attached, ms', limit: 1000 },
+];
+
+/** The original's own figures (README of AgentSmith-HIDS), µs: i7-4870HQ, 2 cores, CentOS 7, Linux 3.10. */
+const ORIGINAL: readonly (readonly [hook: string, micros: number, figure: string | undefined])[] = [
+  ['execve_entry', 10.4, 'handler.exec'],
+  ['connect', 7.5, 'handler.connect'],
+  ['connect_entry', 0.06, undefined],
+  ['recvfrom (DNS)', 9.2, undefined],
+  ['recvfrom_entry', 0.17, undefined],
+  ['fsnotify_post', 0.07, undefined],
+];
+
+const row = (...cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+const find = (figures: readonly Figure[], name: string) => figures.find((figure) => figure.name === name);
+
+function targets(figures: readonly Figure[]): string[] {
+  return TARGETS.map(({ figure, what, limit, atLeast }) => {
+    const value = find(figures, figure)?.value;
+    const isMet = value !== undefined && (atLeast ? value >= limit : value <= limit);
+    return row(
+      what,
+      `${atLeast ? '≥' : '≤'} ${short(limit)}`,
+      value === undefined ? '–' : short(value),
+      isMet ? 'met' : '**not met**',
+    );
+  });
+}
+
+function original(figures: readonly Figure[]): string[] {
+  return ORIGINAL.map(([hook, micros, name]) => {
+    const ours = name === undefined ? undefined : find(figures, name);
+    return row(hook, `${micros}`, ours ? (ours.value / 1000).toFixed(2) : 'no such hook yet', name ?? '–');
+  });
+}
+
+/** docs/performance.md of a run: nothing in it names the machine it ran on. */
+export function page(figures: readonly Figure[]): string {
+  const [cpu] = cpus();
+  return `<!-- Written by \`npm run bench -- --write\` (test/bench/page.ts): do not edit. -->
+
+# What it costs
+
+${cpu?.model ?? 'unknown CPU'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}.
+Virtual machines share their cores with others: a figure of one run can be 40 % off. What is compared (\`ratio\`) ran in turns.
+Repeat it: \`npm run bench\` as root, about seven minutes.
+
+## Figures
+
+${row('figure', 'value', 'unit', 'ratio', 'against')}
+${row('---', '---:', '---', '---:', '---')}
+${figures.map((f) => row(f.name, short(f.value), f.unit, f.ratio === null ? '' : `×${short(f.ratio)}`, f.against ?? '')).join('\n')}
+
+## Targets
+
+${row('what', 'target', 'measured', '')}
+${row('---', '---:', '---:', '---')}
+${targets(figures).join('\n')}
+
+## Beside the original
+
+µs in the kernel for each event. Its figures are its authors' (i7-4870HQ, 2 cores, CentOS 7, Linux 3.10): another machine and
+another kernel, so they orient and do not compare.
+
+${row('hook of the original', 'original', 'ours', 'figure')}
+${row('---', '---:', '---:', '---')}
+${original(figures).join('\n')}
+
+## How it is measured
+
+- **handler**: BPF_ENABLE_STATS while a small program execs or connects in a loop, ns for each run, median of seven rounds. The
+  clock of bpf_stats itself adds about 20 ns to each run, which is not subtracted. A connection is connect4, all changes of state
+  on both of its ends, and the release of both sockets. Others on the machine are counted too.
+- **tax**: the best of 100 times 20,000 getpid calls, with every program attached and with none, nine rounds in turns.
+- **pipeline**: user and system time of the whole agent process, all threads, from the bytes of a ring drain until a receiver in
+  another process has acknowledged every record, over gRPC on loopback, uncompressed; fresh processes in each of five rounds,
+  warm-up left out; against \`--pipeline sdk\` (LoggerProvider, BatchLogRecordProcessor, exporter-logs-otlp-grpc) in the same
+  rounds. 4096 different events; each exec is a fork record and an exec record of a process never seen before, each exit a
+  fork and an exit; one of 16 command lines holds a secret.
+- **redact**: the same for exec with redaction and with \`--no-redact\`; \`search\` is one call on a command line of 113 bytes, on one
+  with two secrets, and on the worst of 58 command lines of 32 KiB written to be slow.
+- **heap**: growth of the JS heap for each event from ring bytes to a closed batch, without a collection in between.
+- **rate**: replay feeds connect records as fast as the receiver takes them, for 30 s; kernel is a program that connects a
+  datagram socket in a loop, at the highest of several rates at which nothing was lost, for 30 s. Maker, agent and receiver share
+  the cores.
+- **idle**: the CLI sending to a receiver for 60 s; \`idle.events\` is what others on the machine caused. The pages of the ring are
+  mapped twice: \`idle.rss\` is without them.
+- **start**: from the start of the process until it says that everything is attached, median of five.
+`;
+}
