@@ -12,11 +12,31 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const Kind = { INT: 1, ARRAY: 3, STRUCT: 4, UNION: 5, ENUM: 6, TYPEDEF: 8, FUNC_PROTO: 13, VAR: 14, DATASEC: 15, DECL_TAG: 17, ENUM64: 19 };
+const Kind = {
+  INT: 1,
+  ARRAY: 3,
+  STRUCT: 4,
+  UNION: 5,
+  ENUM: 6,
+  TYPEDEF: 8,
+  FUNC_PROTO: 13,
+  VAR: 14,
+  DATASEC: 15,
+  DECL_TAG: 17,
+  ENUM64: 19,
+};
 /** Bytes behind the 12 of a BTF type: [fixed, per member]. */
 const TRAILER: Record<number, readonly [number, number]> = {
-  [Kind.INT]: [4, 0], [Kind.ARRAY]: [12, 0], [Kind.STRUCT]: [0, 12], [Kind.UNION]: [0, 12], [Kind.ENUM]: [0, 8],
-  [Kind.FUNC_PROTO]: [0, 8], [Kind.VAR]: [4, 0], [Kind.DATASEC]: [0, 12], [Kind.DECL_TAG]: [4, 0], [Kind.ENUM64]: [0, 12],
+  [Kind.INT]: [4, 0],
+  [Kind.ARRAY]: [12, 0],
+  [Kind.STRUCT]: [0, 12],
+  [Kind.UNION]: [0, 12],
+  [Kind.ENUM]: [0, 8],
+  [Kind.FUNC_PROTO]: [0, 8],
+  [Kind.VAR]: [4, 0],
+  [Kind.DATASEC]: [0, 12],
+  [Kind.DECL_TAG]: [4, 0],
+  [Kind.ENUM64]: [0, 12],
 };
 
 interface BtfType {
@@ -56,13 +76,20 @@ function readTypes(btf: Buffer): BtfType[] {
     const info = btf.readUInt32LE(at + 4);
     const kind = (info >>> 24) & 31;
     const [fixed, each] = TRAILER[kind] ?? [0, 0];
-    const type: BtfType = { name: text(btf.readUInt32LE(at)), kind, sizeOrType: btf.readUInt32LE(at + 8), members: [] };
+    const type: BtfType = {
+      name: text(btf.readUInt32LE(at)),
+      kind,
+      sizeOrType: btf.readUInt32LE(at + 8),
+      members: [],
+    };
     at += 12;
-    if (kind === Kind.ARRAY) type.members.push({ name: '', type: btf.readUInt32LE(at), value: btf.readUInt32LE(at + 8) });
+    if (kind === Kind.ARRAY)
+      type.members.push({ name: '', type: btf.readUInt32LE(at), value: btf.readUInt32LE(at + 8) });
     at += fixed;
     for (let i = 0; i < (info & 0xffff); i++, at += each) {
       const name = text(btf.readUInt32LE(at));
-      if (kind === Kind.STRUCT) type.members.push({ name, type: btf.readUInt32LE(at + 4), value: btf.readUInt32LE(at + 8) / 8 });
+      if (kind === Kind.STRUCT)
+        type.members.push({ name, type: btf.readUInt32LE(at + 4), value: btf.readUInt32LE(at + 8) / 8 });
       if (kind === Kind.ENUM) type.members.push({ name, type: 0, value: btf.readUInt32LE(at + 4) });
     }
     types.push(type);
@@ -88,7 +115,9 @@ function field(types: BtfType[], id: number, offset: number, indent: string): st
 
 function struct(types: BtfType[], type: BtfType, base: number, indent: string): string {
   const inner = `${indent}  `;
-  const lines = type.members.map((m) => `${inner}${camel(m.name)}: ${field(types, m.type, base + m.value, inner)},\n`);
+  const lines = type.members.map(
+    (m) => `${inner}${camel(m.name)}: ${field(types, m.type, base + m.value, inner)},\n`,
+  );
   return `{\n${inner}SIZE: ${type.sizeOrType},\n${lines.filter((line) => !/^\s*unused/.test(line)).join('')}${indent}}`;
 }
 
@@ -99,7 +128,8 @@ function generate(object: Buffer): { typescript: string; header: string } {
   let body = '';
   for (const variable of variables) {
     const type = types[variable.sizeOrType]!;
-    if (type.kind === Kind.STRUCT) body += `\nexport const ${camel(type.name)} = ${struct(types, type, 0, '')} as const;\n`;
+    if (type.kind === Kind.STRUCT)
+      body += `\nexport const ${camel(type.name)} = ${struct(types, type, 0, '')} as const;\n`;
     if (type.kind === Kind.ENUM) {
       // EVENT_PROCESS_EXEC of event_type, EXEC_MEMFD of exec_flag: the enum's first word is the values' prefix.
       const prefix = `${type.name.split('_')[0]!.toUpperCase()}_`;
