@@ -22,6 +22,11 @@ constexpr size_t kRecordMax = 1 << 16;
 // After as many batches without a pause, sockets and timers get their turn.
 constexpr int kBatchesPerWake = 4;
 constexpr uint64_t kTickMs = 20;
+// The programs wake us when so much waits (ebpf/lib/ring.h).
+constexpr uint32_t kWakeBytes = 256 << 10;
+// After a second without a record the first one wakes us; the long tick is for one that was missed all the same.
+constexpr int kQuietTicks = 50;
+constexpr uint64_t kQuietTickMs = 1000;
 constexpr size_t kExcludedMax = 8;
 constexpr size_t kCountersWords = 5;  // struct counters
 
@@ -117,10 +122,10 @@ void Sensor::MapGlobals() {
   const btf_var_secinfo* var = btf_var_secinfos(type);
   for (int i = 0; i < btf_vlen(type); i++, var++) {
     const char* name = btf__name_by_offset(types, btf__type_by_id(types, var->type)->name_off);
-    if (!strcmp(name, "need_wake")) need_wake_ = reinterpret_cast<uint32_t*>(globals_ + var->offset);
+    if (!strcmp(name, "wake_at")) wake_at_ = reinterpret_cast<uint32_t*>(globals_ + var->offset);
     if (!strcmp(name, "excluded")) excluded_ = reinterpret_cast<uint32_t*>(globals_ + var->offset);
   }
-  if (!need_wake_ || !excluded_) throw LoadError("ENOLAYOUT", "the BPF object lacks need_wake or excluded");
+  if (!wake_at_ || !excluded_) throw LoadError("ENOLAYOUT", "the BPF object lacks wake_at or excluded");
 }
 
 void Sensor::Attach(int cgroup_fd) {
@@ -185,10 +190,15 @@ void Sensor::Wake() {
     on_batch_.MakeCallback(Value(), {Napi::Number::New(Env(), filled)}, *context_);
   }
   if (!object_ || !tick_) return;
+  quiet_ticks_ = batches ? 0 : quiet_ticks_ + 1;
+  const bool quiet = quiet_ticks_ > kQuietTicks;
+  __atomic_store_n(wake_at_, quiet ? 0 : kWakeBytes, __ATOMIC_SEQ_CST);
+  // A record that came before the programs saw the flag wakes nobody: it is looked for once more.
+  const bool missed = quiet && __atomic_load_n(producer_, __ATOMIC_SEQ_CST) != *consumer_;
   // Not empty yet: go on in the next turn of the loop instead of waiting for the tick.
+  const bool more = missed || batches == kBatchesPerWake;
   uv_timer_start(tick_, [](uv_timer_t* timer) { static_cast<Sensor*>(timer->data)->Wake(); },
-                 batches == kBatchesPerWake ? 0 : kTickMs, 0);
-  __atomic_store_n(need_wake_, 1, __ATOMIC_RELEASE);
+                 more ? 0 : quiet ? kQuietTickMs : kTickMs, 0);
 }
 
 Napi::Value Sensor::Start(const Napi::CallbackInfo& info) {

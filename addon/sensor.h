@@ -42,9 +42,10 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   uint64_t ring_bytes_ = 0;
   unsigned long* consumer_ = nullptr;        // the one page of the ring that we write
   const unsigned long* producer_ = nullptr;  // followed by the data, mapped twice in a row
-  uint8_t* globals_ = nullptr;               // .bss: need_wake, excluded
+  uint8_t* globals_ = nullptr;               // .bss: wake_at, excluded
   size_t globals_size_ = 0;
-  uint32_t* need_wake_ = nullptr;
+  uint32_t* wake_at_ = nullptr;
+  int quiet_ticks_ = 0;
   uint32_t* excluded_ = nullptr;
 
   Napi::Reference<Napi::ArrayBuffer> buffer_;

@@ -24,8 +24,8 @@ const volatile u64 pending_after __weak = 30000000000ull;
 const volatile u32 possible_cpus __weak = 1;
 const volatile u64 enabled_events __weak = ~0ull; /* bit = enum event_type; what is not exported takes no number */
 
-/* Written while running: user space sets need_wake before it sleeps, the first program above the mark clears it. */
-u32 need_wake __weak = 0;
+/* Written while running: user space says before it sleeps at how many waiting bytes to wake it; ~0 = it is awake. */
+u32 wake_at __weak = 0;
 u32 excluded[8] __weak = {};                     /* the agent's own tgid and those of its helpers; 0 = free */
 
 struct {
@@ -124,13 +124,13 @@ static __always_inline u64 next_sequence(void)
 
 /*
  * Waking user space costs more than most handlers, so nobody is woken for one record: user space looks every 20 ms,
- * and is woken once when 256 KiB wait (measured: no loss at 2.7-7.2 M records/s of 64 bytes).
+ * and is woken once when 256 KiB wait (measured: no loss at 2.7-7.2 M records/s of 64 bytes). After a second without
+ * a record it looks no more and asks for the first one instead.
  */
-#define WAKE_BYTES (256 << 10)
 static __always_inline u64 wake_flags(u64 waiting)
 {
-	if (need_wake && waiting >= WAKE_BYTES) {
-		need_wake = 0;
+	if (waiting >= wake_at) {
+		wake_at = ~0u;
 		return BPF_RB_FORCE_WAKEUP;
 	}
 	return BPF_RB_NO_WAKEUP;
