@@ -65,40 +65,54 @@ function commonBlock(process: Process, detail: Detail, host: HostContext): Commo
     isOf(found, process)
   )
     return found;
-  scratch.at = 0;
-  writeRows(COMMON_ROWS[detail], process, host);
+  commonScratch.at = 0;
+  writeRows(COMMON_ROWS[detail], process, host, commonScratch);
   const words = Uint32Array.from({ length: WHO_WORDS }, (_, i) => process.word(i));
   const escaped = escapedCommon(process, detail);
-  return (commonBlocks[place] = { bytes: kept(), escaped, words, detail, host, user, realUser });
+  return (commonBlocks[place] = { bytes: kept(commonScratch), escaped, words, detail, host, user, realUser });
 }
 
 /** A path of 4096 bytes, each escaped to four, twice (path and name), and 8 KiB for all that is short. */
 const scratch = new Writer(Buffer.alloc(2 * 4 * 4352 + 8192));
+/** One of its own, because it is used while the other is. */
+const commonScratch = new Writer(Buffer.alloc(8192));
 
-function writeRows(rows: readonly BlockAttribute[], process: Process, host: HostContext): void {
-  for (const row of rows) {
-    if (row.write) {
-      row.write(process, host, scratch, row.key);
+function writeRows(rows: readonly BlockAttribute[], process: Process, host: HostContext, out: Writer): void {
+  for (let i = 0; i < rows.length; i++) {
+    const { key, read, write } = rows[i]!;
+    if (write) {
+      write(process, host, out, key);
       continue;
     }
-    const value = row.read(process, host);
-    if (value !== undefined) scratch.attribute(ATTRIBUTE, row.key, value);
+    const value = read(process, host);
+    if (value !== undefined) out.attribute(ATTRIBUTE, key, value);
   }
 }
 
-/** What was written to the scratch, as a buffer of its own. */
-function kept(): Buffer {
-  const bytes = Buffer.allocUnsafe(scratch.at);
-  scratch.bytes.copy(bytes, 0, 0, scratch.at);
+/** What was written to a scratch, as a buffer of its own. */
+function kept(from: Writer): Buffer {
+  const bytes = Buffer.allocUnsafe(from.at);
+  from.bytes.copy(bytes, 0, 0, from.at);
   return bytes;
 }
 
-/** Encodes the process block. */
-export function encodeBlock(process: Process, detail: Detail, host: HostContext): Block {
+/** Writes the process block; names of the attributes in which bytes were escaped. */
+export function writeBlock(
+  process: Process,
+  detail: Detail,
+  host: HostContext,
+  out: Writer,
+): readonly string[] {
   const common = commonBlock(process, detail, host);
   const own = escapedOwn(process, detail);
+  writeRows(OWN_ROWS[detail], process, host, out);
+  out.copy(common.bytes, 0, common.bytes.length);
+  return own.length > 0 ? [...own, ...common.escaped] : common.escaped;
+}
+
+/** The process block in a buffer of its own. */
+export function encodeBlock(process: Process, detail: Detail, host: HostContext): Block {
   scratch.at = 0;
-  writeRows(OWN_ROWS[detail], process, host);
-  scratch.copy(common.bytes, 0, common.bytes.length);
-  return { bytes: kept(), escaped: own.length > 0 ? [...own, ...common.escaped] : common.escaped };
+  const escaped = writeBlock(process, detail, host, scratch);
+  return { bytes: kept(scratch), escaped };
 }

@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { processExec } from '../decode/layout.gen.ts';
 import { ttyPath } from '../decode/names.ts';
-import { nameOf } from '../decode/text.ts';
-import {
-  type AttributeValue,
-  digitCount,
-  hexCount,
-  ISO_LENGTH,
-  type Key,
-  key,
-  type Writer,
-} from '../otlp-writer.ts';
+import { digitCount, hexCount, ISO_LENGTH, type Key, key } from '../otlp-bytes.ts';
+import type { AttributeValue, Writer } from '../otlp-writer.ts';
 import * as at from '../semconv.ts';
 import type { HostNamespaces } from '../sensor/sensor.ts';
 import type { HostContext, Process } from './process.ts';
@@ -46,6 +38,18 @@ const attribute = (name: string, detail: Detail, read: Read, write?: Write): Blo
 });
 
 const { LEAN, STANDARD } = Detail;
+
+/** A number of `struct who`; 0 = absent where `optional`. */
+const number = (name: string, detail: Detail, field: Field, optional = false): BlockAttribute =>
+  attribute(
+    name,
+    detail,
+    (p) => (optional ? p.u32(field) || undefined : p.u32(field)),
+    (p, _host, out, key) => {
+      const value = p.u32(field);
+      if (value !== 0 || !optional) out.intAttribute(ATTRIBUTE, key, value);
+    },
+  );
 const unlessUnset = (value: number) => (value === UNSET ? undefined : value);
 /** The name of a user who is the host's. */
 export const hostUser = (uid: number, process: Process, host: HostContext): string | undefined =>
@@ -77,7 +81,7 @@ const namespace = (name: string, field: Field, own: (host: HostNamespaces) => nu
 
 /** What differs from process to process. */
 const OWN: readonly BlockAttribute[] = [
-  attribute(at.ATTR_PROCESS_PID, LEAN, (p) => p.pid),
+  number(at.ATTR_PROCESS_PID, LEAN, who.pid),
   processId(at.PROCESS_ID, who.pid, who.start),
   processId(at.PROCESS_PARENT_ID, who.parentPid, who.parentStart),
   attribute(
@@ -89,12 +93,12 @@ const OWN: readonly BlockAttribute[] = [
       out.isoTime(p.created(host.clock));
     },
   ),
-  attribute(at.ATTR_PROCESS_PARENT_PID, LEAN, (p) => p.u32(who.parentPid)),
-  attribute(at.ATTR_PROCESS_GROUP_LEADER_PID, STANDARD, (p) => p.u32(who.groupLeader) || undefined),
-  attribute(at.ATTR_PROCESS_SESSION_LEADER_PID, STANDARD, (p) => p.u32(who.sessionLeader) || undefined),
+  number(at.ATTR_PROCESS_PARENT_PID, LEAN, who.parentPid),
+  number(at.ATTR_PROCESS_GROUP_LEADER_PID, STANDARD, who.groupLeader, true),
+  number(at.ATTR_PROCESS_SESSION_LEADER_PID, STANDARD, who.sessionLeader, true),
   attribute(at.ATTR_PROCESS_VPID, STANDARD, (p) => (p.u32(who.vpid) === p.pid ? undefined : p.u32(who.vpid))),
   attribute(at.ATTR_PROCESS_EXECUTABLE_PATH, LEAN, (p) => p.currentImage?.path),
-  attribute(at.ATTR_PROCESS_EXECUTABLE_NAME, STANDARD, (p) => p.currentImage && nameOf(p.currentImage.path)),
+  attribute(at.ATTR_PROCESS_EXECUTABLE_NAME, STANDARD, (p) => p.currentImage?.name),
   attribute(at.PROCESS_EXECUTABLE_DELETED, LEAN, (p) => p.currentImage?.deleted || undefined),
   attribute(at.PROCESS_EXECUTABLE_MEMFD, LEAN, (p) => p.currentImage?.memfd || undefined),
 ];

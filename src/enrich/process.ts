@@ -4,8 +4,9 @@ import type { Clock } from '../clock.ts';
 import { processExec } from '../decode/layout.gen.ts';
 import { type RawEvent, WHO_WORDS } from '../decode/record.ts';
 import { decodeText, needsEscape } from '../decode/text.ts';
+import type { Writer } from '../otlp-writer.ts';
 import type { HostNamespaces } from '../sensor/sensor.ts';
-import { type Block, encodeBlock } from './encode-block.ts';
+import { type Block, encodeBlock, writeBlock } from './encode-block.ts';
 import { Detail } from './process-block.ts';
 
 /** What the block takes from outside the process. */
@@ -21,6 +22,8 @@ export interface Image {
   readonly execIdLow: number;
   readonly execIdHigh: number;
   readonly path: string;
+  /** Last component of the path. */
+  readonly name: string;
   readonly escaped: boolean;
   readonly memfd: boolean;
   readonly deleted: boolean;
@@ -154,6 +157,17 @@ export class Process {
   /** The encoded block; encoded once and again after {@link changed}. */
   block(detail: Detail, host: HostContext): Block {
     return (this.#blocks[detail] ??= encodeBlock(this, detail, host));
+  }
+
+  /**
+   * Writes the block; names of the attributes in which bytes were escaped. The full one is of exec and exit, which a
+   * process has once each: to keep it would cost more than to write it again.
+   */
+  writeBlock(detail: Detail, host: HostContext, out: Writer): readonly string[] {
+    if (detail === Detail.FULL && !this.#blocks[detail]) return writeBlock(this, detail, host, out);
+    const { bytes, escaped } = this.block(detail, host);
+    out.copy(bytes, 0, bytes.length);
+    return escaped;
   }
 
   /** What was made of it no longer holds: `who` or the image is another. */

@@ -96,7 +96,7 @@ export class Processes {
 
   #ancestry(pid: number, parent: Process | undefined): readonly string[] {
     if (parent) {
-      const name = parent.image ? nameOf(parent.image.path) : this.#options.seeds?.get(pid)?.name;
+      const name = parent.image ? parent.image.name : this.#options.seeds?.get(pid)?.name;
       return parent.ancestryOfChildren(name, ANCESTORS_MAX);
     }
     const labels: string[] = [];
@@ -153,13 +153,15 @@ function learnImage(process: Process, event: RawEvent): void {
   const field = processExec.executable;
   const length = PathText.turn(event.bytes, event.textStart(field), event.textLength(field));
   const flags = event.u32(processExec.flags);
+  const path = decodeText(PathText.bytes, 0, length);
   const image: Image | undefined =
     length === 0
       ? undefined
       : {
           execIdLow,
           execIdHigh,
-          path: decodeText(PathText.bytes, 0, length),
+          path,
+          name: nameOf(path),
           escaped: needsEscape(PathText.bytes, 0, length),
           memfd: (flags & ExecFlag.MEMFD) !== 0,
           deleted: (flags & ExecFlag.DELETED) !== 0,

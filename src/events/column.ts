@@ -5,7 +5,8 @@ import type { Field, RawEvent } from '../decode/record.ts';
 import { decodeText, isAscii, needsEscape, PathText } from '../decode/text.ts';
 import type { Process } from '../enrich/process.ts';
 import { ATTRIBUTE } from '../enrich/process-block.ts';
-import { type AttributeValue, digitCount, key, type Packed, packed, Writer } from '../otlp-writer.ts';
+import { digitCount, key, type Packed, packed } from '../otlp-bytes.ts';
+import { type AttributeValue, Writer } from '../otlp-writer.ts';
 
 /** Names of attributes that were changed on the way into a record: `agentsmith.escaped`, `agentsmith.redacted`. */
 export interface Notes {

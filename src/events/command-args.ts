@@ -3,7 +3,7 @@ import type { Field, RawEvent } from '../decode/record.ts';
 import { decodeText, eachString, isAscii, needsEscape } from '../decode/text.ts';
 import { ATTRIBUTE } from '../enrich/process-block.ts';
 import { findSecrets } from '../enrich/redact.ts';
-import { key } from '../otlp-writer.ts';
+import { key } from '../otlp-bytes.ts';
 import type { Column, Notes } from './column.ts';
 
 /** What stands in the place of a secret. */

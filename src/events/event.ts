@@ -3,7 +3,8 @@ import { processExec } from '../decode/layout.gen.ts';
 import type { RawEvent } from '../decode/record.ts';
 import type { HostContext, Process } from '../enrich/process.ts';
 import { ATTRIBUTE, Detail, escapedInBlock, readBlock } from '../enrich/process-block.ts';
-import { type AttributeValue, type Key, key, packed, Writer } from '../otlp-writer.ts';
+import { type Key, key, packed } from '../otlp-bytes.ts';
+import { type AttributeValue, Writer } from '../otlp-writer.ts';
 import * as at from '../semconv.ts';
 import { type Column, chars, encoded, int, type Notes, summaryOf } from './column.ts';
 
@@ -180,9 +181,8 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
         for (const [name, value] of spreadOf(definition.spread, event, notes))
           out.attribute(ATTRIBUTE, spreadKey(name), value);
       }
-      const block = process.block(detail, host);
-      out.copy(block.bytes, 0, block.bytes.length);
-      if (block.escaped.length > 0) notes.escaped.push(...block.escaped);
+      const escaped = process.writeBlock(detail, host, out);
+      if (escaped.length > 0) notes.escaped.push(...escaped);
       for (let i = 0; i < writeBehind.length; i++) writeBehind[i]!(event, process, out, notes);
       if (notes.escaped.length > 0) out.attribute(ATTRIBUTE, escapedKey, notes.escaped);
       if (notes.redacted.length > 0) out.attribute(ATTRIBUTE, redactedKey, notes.redacted);

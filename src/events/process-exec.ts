@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { EventType, ExecFlag, processExec as e } from '../decode/layout.gen.ts';
 import type { Field, RawEvent } from '../decode/record.ts';
-import { decodeText, eachString, isAscii, needsEscape, PathText } from '../decode/text.ts';
+import { decodeText, eachString, needsEscape, PathText } from '../decode/text.ts';
 import type { Process } from '../enrich/process.ts';
 import { isSecretVariable } from '../enrich/redact.ts';
 import type { AttributeValue } from '../otlp-writer.ts';

@@ -2,7 +2,8 @@
 import type { RawEvent } from '../decode/record.ts';
 import type { Process } from '../enrich/process.ts';
 import { type RunnableEvent, Severity } from '../events/event.ts';
-import { varintSize, Writer } from '../otlp-writer.ts';
+import { varintSize } from '../otlp-bytes.ts';
+import { Writer } from '../otlp-writer.ts';
 import type { Batch } from './batch.ts';
 
 /** Receivers take 4 MiB unless told otherwise (gRPC's default); 3.5 leaves room for headers and for a surprise. */
@@ -109,11 +110,14 @@ export class Batches {
       return;
     }
     const urgent = severity >= Severity.WARN;
-    if (this.#timer === undefined || (urgent && !this.#urgent)) {
-      clearTimeout(this.#timer);
-      this.#urgent = urgent;
-      this.#timer = setTimeout(() => this.close(), urgent ? URGENT_AGE_MS : AGE_MS);
-    }
+    if (this.#timer === undefined || (urgent && !this.#urgent)) this.#arm(urgent);
+  }
+
+  /** Apart from where each record passes: a function that makes closures allocates, even when it makes none. */
+  #arm(urgent: boolean): void {
+    clearTimeout(this.#timer);
+    this.#urgent = urgent;
+    this.#timer = setTimeout(() => this.close(), urgent ? URGENT_AGE_MS : AGE_MS);
   }
 
   /** Closes the open batch and hands it over; nothing happens when it is empty. */

@@ -4,7 +4,8 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { ReadableEvent } from '../../src/events/event.ts';
 import type { Envelope } from '../../src/export/batches.ts';
-import { varintSize, Writer } from '../../src/otlp-writer.ts';
+import { varintSize } from '../../src/otlp-bytes.ts';
+import { Writer } from '../../src/otlp-writer.ts';
 
 /*
  * What the official serializer makes of readable events: the reference of our own encoder. Nothing of src/export is

@@ -2,7 +2,8 @@
 // Each primitive of the encoder against protobufjs or plain arithmetic; whole records: events/straight.test.ts.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { type AttributeValue, key, varintSize, Writer } from '../../src/otlp-writer.ts';
+import { key, varintSize } from '../../src/otlp-bytes.ts';
+import { type AttributeValue, Writer } from '../../src/otlp-writer.ts';
 import { INTERESTING } from '../support/interesting.ts';
 import { encode } from '../support/otlp-decode.ts';
 
