@@ -54,11 +54,21 @@ async function storm(agent: Child, rate: number, seconds: number): Promise<Storm
   };
 }
 
-async function kernel({ quick, progress }: BenchOptions): Promise<Figure[]> {
+/** A fresh agent, warmed up: one that was overloaded before keeps the memory that it needed then. */
+async function withAgent<T>(quick: boolean, use: (agent: Child) => Promise<T>): Promise<T> {
   const agent = new Child('kernel-lane.ts');
   try {
     await agent.next();
-    await storm(agent, 50_000, quick ? 0.2 : 2); // warm-up
+    await storm(agent, 50_000, quick ? 0.2 : 2);
+    return await use(agent);
+  } finally {
+    await agent.end();
+  }
+}
+
+/** The rates, lowest first, at which nothing was lost. */
+async function ladder({ quick, progress }: BenchOptions): Promise<number[]> {
+  return withAgent(quick, async (agent) => {
     const kept: number[] = [];
     for (const rate of quick ? RATES.slice(0, 1) : RATES) {
       const { delivered, lost, seconds } = await storm(agent, rate, quick ? 0.3 : 4);
@@ -68,23 +78,28 @@ async function kernel({ quick, progress }: BenchOptions): Promise<Figure[]> {
       if (lost > 0) break;
       kept.push(rate);
     }
-    // The highest rate at which nothing was lost, for longer; one step less when it loses then.
-    let rate = kept.pop() ?? RATES[0]!;
-    let result = await storm(agent, rate, quick ? 0.5 : 30);
-    while (result.lost > 0 && kept.length > 0) {
-      progress(`rate: ${result.lost} lost in 30 s at ${rate || 'unbounded'}/s`);
-      rate = kept.pop()!;
-      result = await storm(agent, rate, 30);
-    }
-    const limit = rate === 0 ? 'the maker is the limit' : 'the highest step without loss';
-    return [
-      { ...plain('rate.kernel.connect', result.delivered / result.seconds, 'events/s'), against: limit },
-      plain('rate.kernel.connect.lost', result.lost, 'events'),
-      plain('rate.kernel.connect.rss', result.rss / MIB, 'MiB'),
-    ];
-  } finally {
-    await agent.end();
+    return kept;
+  });
+}
+
+async function kernel(options: BenchOptions): Promise<Figure[]> {
+  const { quick, progress } = options;
+  const kept = await ladder(options);
+  const long = (rate: number) => withAgent(quick, (agent) => storm(agent, rate, quick ? 0.5 : 30));
+  // The highest rate at which nothing was lost, for longer; one step less when it loses then.
+  let rate = kept.pop() ?? RATES[0]!;
+  let result = await long(rate);
+  while (result.lost > 0 && kept.length > 0) {
+    progress(`rate: ${result.lost} lost in 30 s at ${rate || 'unbounded'}/s`);
+    rate = kept.pop()!;
+    result = await long(rate);
   }
+  const limit = rate === 0 ? 'the maker is the limit' : 'the highest step without loss';
+  return [
+    { ...plain('rate.kernel.connect', result.delivered / result.seconds, 'events/s'), against: limit },
+    plain('rate.kernel.connect.lost', result.lost, 'events'),
+    plain('rate.kernel.connect.rss', result.rss / MIB, 'MiB'),
+  ];
 }
 
 /** Events a second that reach a receiver in another process without a loss. */
