@@ -65,7 +65,7 @@ build() {
   if stale addon/build/Release/agentsmith.node addon ebpf/build/agentsmith.bpf.o ebpf/build/agentsmith-legacy.bpf.o; then
     say 'building the addon'
     rm -f addon/build/Release/obj.target/agentsmith/object.o
-    env -u npm_config_nodedir "$node" node_modules/node-gyp/bin/node-gyp.js --silent --directory addon \
+    env -u npm_config_nodedir MAKEFLAGS=--silent "$node" node_modules/node-gyp/bin/node-gyp.js --silent --directory addon \
       --nodedir="$PWD/$headers" configure build >&2
   fi
   if stale build/.tsbuildinfo src test docs ebpf examples tsconfig.json package-lock.json; then

@@ -13,6 +13,9 @@
 #define WALK_STEPS 640          /* components and mounts; 600 components of a PATH_MAX path were tried */
 #define WALK_STEPS_UNROLLED 24  /* before bpf_loop (5.17) every step is verified: 1.3 k instructions become 112 k */
 
+/* The limit is looked at before each component, so one of 255 bytes and two NULs may pass it. */
+#define PATH_ROOM (PATH_TEXT_MAX + 257)
+
 struct walk {
 	struct dentry *dentry;
 	struct vfsmount *mnt;

@@ -114,7 +114,8 @@ static __always_inline void stdio__fill(struct builder *b, struct stdio *out, st
 #define ENVIRONMENT_NAMES 8
 #define ENVIRONMENT_NAME_MAX 32
 #define ENVIRONMENT_VALUE_MAX 1024
-#define ENVIRONMENT_TOTAL_MAX 4096
+#define ENVIRONMENT_TOTAL_MAX 2048
+#define ENVIRONMENT_ROOM (ENVIRONMENT_TOTAL_MAX + ENVIRONMENT_VALUE_MAX + 16)
 #define ENVIRONMENT_STRINGS 32768 /* under a millisecond; more is told as truncated */
 struct environment_name {
 	u64 bytes[ENVIRONMENT_NAME_MAX / 8];         /* "LD_PRELOAD=", zero padded */
@@ -228,6 +229,13 @@ static __always_inline struct file *task__file(struct task_struct *task, u32 fd)
 		bpf_probe_read_kernel(&file, sizeof(file), &files[fd]);
 	return file;
 }
+
+#define INTERPRETER_MAX 2048 /* binfmt_misc takes 1920, a script's first line 256 */
+
+/* An offset that passed the end would wrap onto the header: whoever sets every text must not reach it. */
+_Static_assert(sizeof(struct process_exec) + 5 * PATH_ROOM + ARGV_MAX + ENVIRONMENT_ROOM + PATH_TEXT_MAX +
+		       INTERPRETER_MAX + 16 < SCRATCH_SIZE,
+	       "the longest exec record must fit into the scratch buffer");
 
 /* Everything about the image that `task`, the current one, runs. */
 static __always_inline void image__fill(struct builder *b, struct process_exec *e, struct task_struct *task)

@@ -13,14 +13,14 @@ struct builder {
 
 #define PATH_TEXT_MAX 4096      /* PATH_MAX */
 
-/* A NUL-terminated kernel string, its NUL left out. */
-static __always_inline void text__append(struct builder *b, struct text *t, const char *from)
+/* A NUL-terminated kernel string of less than `max` bytes, its NUL left out. */
+static __always_inline void text__append(struct builder *b, struct text *t, const char *from, u32 max)
 {
-	long n = bpf_probe_read_kernel_str(b->scratch->bytes + MASK(b->end, SCRATCH_SIZE - 1), PATH_TEXT_MAX, from);
+	long n = bpf_probe_read_kernel_str(b->scratch->bytes + MASK(b->end, SCRATCH_SIZE - 1), max, from);
 
 	t->offset = b->end;
 	t->length = 0;
-	if (n > 1 && n <= PATH_TEXT_MAX) {
+	if (n > 1 && n <= max) {
 		t->length = n - 1;
 		b->end += n - 1;
 	}

@@ -37,8 +37,8 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	filename = BPF_CORE_READ(bprm, filename);
 	interp = BPF_CORE_READ(bprm, interp);
 	if (filename != interp) {
-		text__append(&b, &e->script, filename);
-		text__append(&b, &e->interpreter, interp);
+		text__append(&b, &e->script, filename, PATH_TEXT_MAX);
+		text__append(&b, &e->interpreter, interp, INTERPRETER_MAX);
 	}
 	/* When the record is lost `known` keeps the old image, and the next event introduces the new one. */
 	if (!builder__emit(&b, &e->header, type))

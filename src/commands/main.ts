@@ -12,7 +12,7 @@ import { SensorError } from '../sensor/live.ts';
 import { RecordingError } from '../sensor/recording.ts';
 
 const names = eventDefinitions({ redact: true }).map(({ name }) => name);
-/** The events that `--events` knows; those of issue of high volume are off by default. */
+/** The events that `--events` knows; all of them are on by default. */
 const EVENTS: EventNames = { known: names, defaults: names };
 
 const SENSOR_CODES: Readonly<Record<string, ExitCode>> = {

@@ -5,6 +5,7 @@ import tls from 'node:tls';
 import { diag } from '@opentelemetry/api';
 import { getNumberFromEnv, getStringFromEnv, parseKeyPairsIntoRecord } from '@opentelemetry/core';
 import { getSharedConfigurationDefaults } from '@opentelemetry/otlp-exporter-base';
+import { OPTIONS } from '../config/options.ts';
 import type { Compression } from './grpc-answer.ts';
 import type { Receiver } from './grpc-connection.ts';
 
@@ -25,7 +26,7 @@ export class EndpointError extends Error {
 export type Signal = 'LOGS' | 'METRICS';
 
 /** Where OTLP/gRPC receivers listen, and what `--endpoint` alone means. */
-export const DEFAULT_ENDPOINT = 'http://localhost:4317';
+const DEFAULT_ENDPOINT: string = OPTIONS.endpoint.bare!;
 
 /**
  * Reads the OTEL_EXPORTER_OTLP_* variables of a signal; an endpoint given as a flag wins.
