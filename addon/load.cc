@@ -2,6 +2,7 @@
 #include "load.h"
 
 #include <bpf/btf.h>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdarg>
@@ -12,6 +13,7 @@ namespace {
 
 constexpr size_t kEnvironmentNames = 8;  // ebpf/lib/task.h
 constexpr size_t kEnvironmentNameMax = 32;
+constexpr int kScratchTries = 4;          // ebpf/lib/task.h
 constexpr size_t kLogMax = 1 << 16;  // a verifier log can be megabytes; its end names the reason
 
 std::string libbpf_log;
@@ -67,7 +69,28 @@ void set_environment(bpf_object* object, const std::vector<std::string>& names) 
   if (at) memcpy(at, list, sizeof list);
 }
 
-bpf_object* open_object(const Settings& settings, const std::pair<const void*, size_t>& bytes) {
+/** Programs that are entered into `syscall_exits` have SLOT_ and their name in an enum of the object. */
+uint32_t slot_of(const bpf_object* object, const std::string& program) {
+  const btf* types = bpf_object__btf(object);
+  const int id = types ? btf__find_by_name_kind(types, "syscall_slot", BTF_KIND_ENUM) : -1;
+  if (id < 0) return 0;
+  const btf_type* type = btf__type_by_id(types, id);
+  const struct btf_enum* value = btf_enum(type);
+  for (int i = 0; i < btf_vlen(type); i++, value++) {
+    if ("SLOT_" + program == btf__name_by_offset(types, value->name_off)) return value->val;
+  }
+  return 0;
+}
+
+void reuse_maps(bpf_object* object, const bpf_object* first) {
+  bpf_map* map;
+  bpf_object__for_each_map(map, object) {
+    const bpf_map* theirs = bpf_object__find_map_by_name(first, bpf_map__name(map));
+    if (theirs && bpf_map__fd(theirs) >= 0) bpf_map__reuse_fd(map, bpf_map__fd(theirs));
+  }
+}
+
+bpf_object* open_object(const Settings& settings, const std::pair<const void*, size_t>& bytes, bpf_object* first) {
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "agentsmith");
   bpf_object* object = bpf_object__open_mem(bytes.first, bytes.second, &options);
   if (!object) throw LoadError("ENOLAYOUT", "not a BPF object");
@@ -80,11 +103,12 @@ bpf_object* open_object(const Settings& settings, const std::pair<const void*, s
     set<uint64_t>(object, "sequence_base", settings.sequence_base);
     set<uint64_t>(object, "ring_bytes", settings.ring_bytes);
     set<uint64_t>(object, "pending_after", settings.pending_after_ns);
-    set<uint64_t>(object, "enabled_events", settings.enabled_events);
     set<uint32_t>(object, "possible_cpus", cpus);
     set_environment(object, settings.environment);
     bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "ring"), settings.ring_bytes);
-    bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "scratches"), 2 * cpus);
+    // One for each CPU, and those that can be borrowed: ebpf/lib/task.h.
+    bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "scratches"), cpus + std::max(cpus, kScratchTries));
+    if (first) reuse_maps(object, first);
   } catch (...) {
     bpf_object__close(object);
     throw;
@@ -113,12 +137,13 @@ std::string reason(int error) {
   return strerror(-error);
 }
 
-bpf_object* try_object(const Settings& settings, const std::pair<const void*, size_t>& bytes, std::vector<Hook>& hooks) {
+bpf_object* try_object(const Settings& settings, const std::pair<const void*, size_t>& bytes, std::vector<Hook>& hooks,
+                       bpf_object* first) {
   std::map<std::string, std::string> missing;
   // One program fewer each round, so it ends.
   for (;;) {
     libbpf_log.clear();
-    bpf_object* object = open_object(settings, bytes);
+    bpf_object* object = open_object(settings, bytes, first);
     bpf_program* program;
     size_t wanted = 0;
     hooks.clear();
@@ -127,7 +152,10 @@ bpf_object* try_object(const Settings& settings, const std::pair<const void*, si
       const bool want = settings.programs.empty() || settings.programs.count(name);
       bpf_program__set_autoload(program, want && !missing.count(name));
       if (want && !missing.count(name)) wanted++;
-      if (want) hooks.push_back({name, bpf_program__section_name(program), missing.count(name) ? missing[name] : ""});
+      if (want) {
+        hooks.push_back({name, bpf_program__section_name(program), missing.count(name) ? missing[name] : "",
+                         slot_of(object, name)});
+      }
     }
     if (!wanted) {
       bpf_object__close(object);
@@ -151,12 +179,12 @@ bpf_object* try_object(const Settings& settings, const std::pair<const void*, si
 
 }  // namespace
 
-bpf_object* load_object(const Settings& settings, std::vector<Hook>& hooks) {
+bpf_object* load_object(const Settings& settings, std::vector<Hook>& hooks, bpf_object* first) {
   libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
   libbpf_set_print(keep_log);
   for (size_t i = 0;; i++) {
     try {
-      return try_object(settings, settings.objects.at(i), hooks);
+      return try_object(settings, settings.objects.at(i), hooks, first);
     } catch (const LoadError& e) {
       if (e.code != "ENOHOOKS" || i + 1 == settings.objects.size()) throw;
     }

@@ -18,16 +18,17 @@ struct Settings {
   uint64_t sequence_base = 0;
   uint64_t ring_bytes = 8 << 20;
   uint64_t pending_after_ns = 0;
-  uint64_t enabled_events = 0;
   std::vector<std::string> environment;
   std::set<std::string> programs;
 };
 
-/** One program: the hook is its section name, the error says why it is missing ("" = attached). */
+/** One program: the hook is its section name, the error says why it is missing ("" = loaded). */
 struct Hook {
   std::string program;
   std::string hook;
   std::string error;
+  /** Its place in `syscall_exits` (ebpf/lib/syscall.h); 0 = it is attached by itself. */
+  uint32_t slot = 0;
 };
 
 /** `code` is what TypeScript branches on: ENOLAYOUT, ENOBTF, EPERM or the name of an errno. */
@@ -37,7 +38,10 @@ struct LoadError : std::runtime_error {
 };
 
 /**
- * Opens and loads an object. A program that this kernel does not take is left out and named in `hooks`; only when
- * none is left, or the object is not ours, does it throw LoadError.
+ * Opens and loads the programs of an object that `settings` name. A program that this kernel does not take is left out
+ * and named in `hooks`; only when none is left, or the object is not ours, does it throw LoadError.
+ *
+ * With `first`, an object that was loaded before, the new programs use its maps: so programs come later to a ring that
+ * is already read.
  */
-bpf_object* load_object(const Settings& settings, std::vector<Hook>& hooks);
+bpf_object* load_object(const Settings& settings, std::vector<Hook>& hooks, bpf_object* first);

@@ -28,12 +28,18 @@ constexpr uint32_t kWakeBytes = 256 << 10;
 constexpr int kQuietTicks = 50;
 constexpr uint64_t kQuietTickMs = 1000;
 constexpr size_t kExcludedMax = 8;
-constexpr size_t kCountersWords = 5;  // struct counters
+constexpr size_t kCountersWords = 7;  // struct counters
 
 Napi::Error error(Napi::Env env, const std::string& code, const std::string& message) {
   Napi::Error e = Napi::Error::New(env, message);
   e.Set("code", Napi::String::New(env, code));
   return e;
+}
+
+std::set<std::string> to_set(Napi::Array names) {
+  std::set<std::string> set;
+  for (uint32_t i = 0; i < names.Length(); i++) set.insert(names.Get(i).As<Napi::String>().Utf8Value());
+  return set;
 }
 
 uint64_t to_u64(Napi::Value value) {
@@ -45,48 +51,43 @@ uint64_t to_u64(Napi::Value value) {
 
 Napi::Function Sensor::Define(Napi::Env env) {
   return DefineClass(env, "Sensor", {
-    InstanceMethod("hooks", &Sensor::Hooks), InstanceMethod("start", &Sensor::Start),
+    InstanceMethod("hooks", &Sensor::Hooks), InstanceMethod("choose", &Sensor::Choose),
+    InstanceMethod("start", &Sensor::Start),
     InstanceMethod("drain", &Sensor::Drain), InstanceMethod("counters", &Sensor::Counters),
     InstanceMethod("ringUsed", &Sensor::RingUsed), InstanceMethod("forget", &Sensor::Forget),
     InstanceMethod("exclude", &Sensor::Exclude), InstanceMethod("stats", &Sensor::Stats),
-    InstanceMethod("detach", &Sensor::Detach), InstanceMethod("close", &Sensor::Close),
+    InstanceMethod("detach", &Sensor::Stop), InstanceMethod("close", &Sensor::Close),
   });
 }
 
 Sensor::Sensor(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Sensor>(info) {
   Napi::Env env = info.Env();
   Napi::Object options = info[0].As<Napi::Object>();
-  Settings settings;
-  settings.objects = {
+  settings_.objects = {
     {agentsmith_object_start, agentsmith_object_end - agentsmith_object_start},
     {agentsmith_legacy_object_start, agentsmith_legacy_object_end - agentsmith_legacy_object_start},
   };
   if (options.Get("object").IsTypedArray()) {
     auto object = options.Get("object").As<Napi::Uint8Array>();
-    settings.objects = {{object.Data(), object.ByteLength()}};
+    object_bytes_.assign(object.Data(), object.Data() + object.ByteLength());
+    settings_.objects = {{object_bytes_.data(), object_bytes_.size()}};
   }
-  settings.layout_id = to_u64(options.Get("layoutId"));
-  settings.sequence_base = to_u64(options.Get("sequenceBase"));
-  settings.ring_bytes = to_u64(options.Get("ringBytes"));
-  settings.pending_after_ns = to_u64(options.Get("pendingAfterNs"));
-  settings.enabled_events = to_u64(options.Get("enabledEvents"));
+  settings_.layout_id = to_u64(options.Get("layoutId"));
+  settings_.sequence_base = to_u64(options.Get("sequenceBase"));
+  settings_.ring_bytes = to_u64(options.Get("ringBytes"));
+  settings_.pending_after_ns = to_u64(options.Get("pendingAfterNs"));
   auto environment = options.Get("environment").As<Napi::Array>();
   for (uint32_t i = 0; i < environment.Length(); i++) {
-    settings.environment.push_back(environment.Get(i).As<Napi::String>().Utf8Value());
-  }
-  auto programs = options.Get("programs").As<Napi::Array>();
-  for (uint32_t i = 0; i < programs.Length(); i++) {
-    settings.programs.insert(programs.Get(i).As<Napi::String>().Utf8Value());
+    settings_.environment.push_back(environment.Get(i).As<Napi::String>().Utf8Value());
   }
   try {
-    object_ = load_object(settings, hooks_);
-    MapRing(settings.ring_bytes);
+    Load(to_set(options.Get("programs").As<Napi::Array>()));
+    MapRing(settings_.ring_bytes);
     MapGlobals();
     auto excluded = options.Get("excluded").As<Napi::Array>();
     for (uint32_t i = 0; i < excluded.Length() && i < kExcludedMax; i++) {
       excluded_[i] = excluded.Get(i).As<Napi::Number>().Uint32Value();
     }
-    Attach(options.Get("cgroupFd").As<Napi::Number>().Int32Value());
   } catch (const LoadError& e) {
     Release();
     throw error(env, e.code, e.what());
@@ -98,7 +99,7 @@ Sensor::Sensor(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Sensor>(info) 
 }
 
 void Sensor::MapRing(uint64_t ring_bytes) {
-  const int fd = bpf_map__fd(bpf_object__find_map_by_name(object_, "ring"));
+  const int fd = bpf_map__fd(Map("ring"));
   const size_t page = sysconf(_SC_PAGESIZE);
   void* consumer = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (consumer == MAP_FAILED) throw LoadError("EMMAP", strerror(errno));
@@ -110,8 +111,8 @@ void Sensor::MapRing(uint64_t ring_bytes) {
 }
 
 void Sensor::MapGlobals() {
-  bpf_map* map = bpf_object__find_map_by_name(object_, ".bss");
-  const btf* types = bpf_object__btf(object_);
+  bpf_map* map = Map(".bss");
+  const btf* types = bpf_object__btf(objects_.front());
   const int section = btf__find_by_name_kind(types, ".bss", BTF_KIND_DATASEC);
   if (!map || section < 0) throw LoadError("ENOLAYOUT", "the BPF object has no .bss");
   globals_size_ = bpf_map__value_size(map);
@@ -122,27 +123,91 @@ void Sensor::MapGlobals() {
   const btf_var_secinfo* var = btf_var_secinfos(type);
   for (int i = 0; i < btf_vlen(type); i++, var++) {
     const char* name = btf__name_by_offset(types, btf__type_by_id(types, var->type)->name_off);
+    if (!strcmp(name, "enabled_events")) enabled_events_ = reinterpret_cast<uint64_t*>(globals_ + var->offset);
     if (!strcmp(name, "wake_at")) wake_at_ = reinterpret_cast<uint32_t*>(globals_ + var->offset);
     if (!strcmp(name, "excluded")) excluded_ = reinterpret_cast<uint32_t*>(globals_ + var->offset);
   }
-  if (!wake_at_ || !excluded_) throw LoadError("ENOLAYOUT", "the BPF object lacks wake_at or excluded");
+  if (!enabled_events_ || !wake_at_ || !excluded_) {
+    throw LoadError("ENOLAYOUT", "the BPF object lacks enabled_events, wake_at or excluded");
+  }
 }
 
-void Sensor::Attach(int cgroup_fd) {
+bpf_map* Sensor::Map(const char* name) { return bpf_object__find_map_by_name(objects_.front(), name); }
+
+bpf_program* Sensor::Find(const std::string& program) {
+  for (bpf_object* object : objects_) {
+    bpf_program* found = bpf_object__find_program_by_name(object, program.c_str());
+    if (found && bpf_program__fd(found) >= 0) return found;
+  }
+  return nullptr;
+}
+
+/** Loads programs that were never asked for before; what becomes of each stands in `hooks_`. */
+void Sensor::Load(const std::set<std::string>& programs) {
+  settings_.programs = programs;
+  std::vector<Hook> hooks;
+  try {
+    objects_.push_back(load_object(settings_, hooks, objects_.empty() ? nullptr : objects_.front()));
+  } catch (const LoadError& e) {
+    if (objects_.empty()) throw;
+    for (Hook& hook : hooks) hook.error = hook.error.empty() ? e.what() : hook.error;
+  }
+  hooks_.insert(hooks_.end(), hooks.begin(), hooks.end());
+}
+
+void Sensor::Attach(Hook& hook, int cgroup_fd) {
+  bpf_program* program = Find(hook.program);
+  if (!program) return;
+  hook.error.clear();
+  if (hook.slot) {
+    const int fd = bpf_program__fd(program);
+    if (bpf_map_update_elem(bpf_map__fd(Map("syscall_exits")), &hook.slot, &fd, BPF_ANY)) hook.error = strerror(errno);
+    else attached_[hook.program] = nullptr;
+    return;
+  }
+  const bool cgroup = hook.hook.rfind("cgroup", 0) == 0;
+  if (cgroup && cgroup_fd < 0) {
+    hook.error = "no cgroup2 hierarchy to attach to";
+    return;
+  }
+  bpf_link* link = cgroup ? bpf_program__attach_cgroup(program, cgroup_fd) : bpf_program__attach(program);
+  if (link) attached_[hook.program] = link;
+  else hook.error = strerror(errno);
+}
+
+void Sensor::Detach(const std::string& program) {
+  const auto at = attached_.find(program);
+  if (at == attached_.end()) return;
+  bpf_link__destroy(at->second);
+  for (const Hook& hook : hooks_) {
+    if (hook.program == program && hook.slot) bpf_map_delete_elem(bpf_map__fd(Map("syscall_exits")), &hook.slot);
+  }
+  attached_.erase(at);
+}
+
+void Sensor::DetachAll() {
+  while (!attached_.empty()) Detach(std::string(attached_.begin()->first));
+}
+
+/**
+ * choose(programs, enabledEvents, cgroupFd): exactly these programs are attached from now on; what was never loaded is
+ * loaded. What was attached before and stays sees every event meanwhile.
+ */
+Napi::Value Sensor::Choose(const Napi::CallbackInfo& info) {
+  if (objects_.empty()) return info.Env().Undefined();
+  const std::set<std::string> wanted = to_set(info[0].As<Napi::Array>());
+  const int cgroup_fd = info[2].As<Napi::Number>().Int32Value();
+  std::set<std::string> unknown = wanted;
+  for (const Hook& hook : hooks_) unknown.erase(hook.program);
+  if (!unknown.empty()) Load(unknown);
+  __atomic_store_n(enabled_events_, to_u64(info[1]), __ATOMIC_SEQ_CST);
   for (Hook& hook : hooks_) {
-    if (!hook.error.empty()) continue;
-    bpf_program* program = bpf_object__find_program_by_name(object_, hook.program.c_str());
-    const bool cgroup = hook.hook.rfind("cgroup", 0) == 0;
-    if (cgroup && cgroup_fd < 0) {
-      hook.error = "no cgroup2 hierarchy to attach to";
-      continue;
-    }
-    bpf_link* link = cgroup ? bpf_program__attach_cgroup(program, cgroup_fd) : bpf_program__attach(program);
-    if (link) links_.push_back(link);
-    else hook.error = strerror(errno);
+    if (!wanted.count(hook.program)) Detach(hook.program);
+    else if (!attached_.count(hook.program)) Attach(hook, cgroup_fd);
   }
   // A thread that ends shows process_exit where the saved registers lie (ebpf/lib/compat.h), before the first connect.
   std::thread([] {}).join();
+  return info.Env().Undefined();
 }
 
 Napi::Value Sensor::Hooks(const Napi::CallbackInfo& info) {
@@ -179,17 +244,17 @@ size_t Sensor::Fill() {
 }
 
 Napi::Value Sensor::Drain(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), object_ ? Fill() : 0);
+  return Napi::Number::New(info.Env(), objects_.empty() ? 0 : Fill());
 }
 
 void Sensor::Wake() {
   Napi::HandleScope scope(Env());
   size_t filled = 0;
   int batches = 0;
-  for (; object_ && batches < kBatchesPerWake && (filled = Fill()) > 0; batches++) {
+  for (; !objects_.empty() && batches < kBatchesPerWake && (filled = Fill()) > 0; batches++) {
     on_batch_.MakeCallback(Value(), {Napi::Number::New(Env(), filled)}, *context_);
   }
-  if (!object_ || !tick_) return;
+  if (objects_.empty() || !tick_) return;
   quiet_ticks_ = batches ? 0 : quiet_ticks_ + 1;
   const bool quiet = quiet_ticks_ > kQuietTicks;
   __atomic_store_n(wake_at_, quiet ? 0 : kWakeBytes, __ATOMIC_SEQ_CST);
@@ -210,7 +275,7 @@ Napi::Value Sensor::Start(const Napi::CallbackInfo& info) {
   poll_ = new uv_poll_t;
   tick_ = new uv_timer_t;
   poll_->data = tick_->data = this;
-  uv_poll_init(loop, poll_, bpf_map__fd(bpf_object__find_map_by_name(object_, "ring")));
+  uv_poll_init(loop, poll_, bpf_map__fd(Map("ring")));
   uv_poll_start(poll_, UV_READABLE, [](uv_poll_t* poll, int, int) { static_cast<Sensor*>(poll->data)->Wake(); });
   uv_timer_init(loop, tick_);
   Ref();
@@ -218,26 +283,25 @@ Napi::Value Sensor::Start(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
-/** Per event type the five words of struct counters, summed over the CPUs, into a Float64Array. */
+/** counters(type, out): the words of struct counters of one event type, summed over the CPUs, into a Float64Array. */
 Napi::Value Sensor::Counters(const Napi::CallbackInfo& info) {
-  auto out = info[0].As<Napi::Float64Array>();
-  if (!object_) return info.Env().Undefined();
-  bpf_map* map = bpf_object__find_map_by_name(object_, "counts");
+  const uint32_t type = info[0].As<Napi::Number>().Uint32Value();
+  auto out = info[1].As<Napi::Float64Array>();
   const int cpus = libbpf_num_possible_cpus();
   std::vector<uint64_t> words(cpus * kCountersWords);
-  for (uint32_t type = 0; type < bpf_map__max_entries(map); type++) {
-    if (bpf_map_lookup_elem(bpf_map__fd(map), &type, words.data())) continue;
-    for (size_t i = 0; i < kCountersWords && type * kCountersWords + i < out.ElementLength(); i++) {
-      uint64_t sum = 0;
-      for (int cpu = 0; cpu < cpus; cpu++) sum += words[cpu * kCountersWords + i];
-      out[type * kCountersWords + i] = sum;
-    }
+  if (objects_.empty() || bpf_map_lookup_elem(bpf_map__fd(Map("counts")), &type, words.data())) {
+    return info.Env().Undefined();
+  }
+  for (size_t i = 0; i < kCountersWords && i < out.ElementLength(); i++) {
+    uint64_t sum = 0;
+    for (int cpu = 0; cpu < cpus; cpu++) sum += words[cpu * kCountersWords + i];
+    out[i] = sum;
   }
   return info.Env().Undefined();
 }
 
 Napi::Value Sensor::RingUsed(const Napi::CallbackInfo& info) {
-  if (!object_) return Napi::Number::New(info.Env(), 0);
+  if (objects_.empty()) return Napi::Number::New(info.Env(), 0);
   return Napi::Number::New(info.Env(), __atomic_load_n(producer_, __ATOMIC_ACQUIRE) - *consumer_);
 }
 
@@ -247,13 +311,13 @@ Napi::Value Sensor::Forget(const Napi::CallbackInfo& info) {
   key.pid = info[0].As<Napi::Number>().Uint32Value();
   key.start = static_cast<uint64_t>(info[2].As<Napi::Number>().Uint32Value()) << 32 |
               info[1].As<Napi::Number>().Uint32Value();
-  if (object_) bpf_map_delete_elem(bpf_map__fd(bpf_object__find_map_by_name(object_, "known")), &key);
+  if (!objects_.empty()) bpf_map_delete_elem(bpf_map__fd(Map("known")), &key);
   return info.Env().Undefined();
 }
 
 /** exclude(pid): events of this process are the agent's own. False when all places are taken. */
 Napi::Value Sensor::Exclude(const Napi::CallbackInfo& info) {
-  for (size_t i = 0; object_ && i < kExcludedMax; i++) {
+  for (size_t i = 0; !objects_.empty() && i < kExcludedMax; i++) {
     if (excluded_[i]) continue;
     excluded_[i] = info[0].As<Napi::Number>().Uint32Value();
     return Napi::Boolean::New(info.Env(), true);
@@ -264,25 +328,23 @@ Napi::Value Sensor::Exclude(const Napi::CallbackInfo& info) {
 /** Per program [runs, nanoseconds]; zero unless bpf_stats are on (sys.enableStats). */
 Napi::Value Sensor::Stats(const Napi::CallbackInfo& info) {
   auto out = Napi::Object::New(info.Env());
-  bpf_program* program;
-  if (!object_) return out;
-  bpf_object__for_each_program(program, object_) {
+  for (const Hook& hook : hooks_) {
+    const bpf_program* program = Find(hook.program);
     bpf_prog_info data = {};
     uint32_t size = sizeof data;
-    if (bpf_program__fd(program) < 0 || bpf_obj_get_info_by_fd(bpf_program__fd(program), &data, &size)) continue;
+    if (!program || bpf_obj_get_info_by_fd(bpf_program__fd(program), &data, &size)) continue;
     auto entry = Napi::Object::New(info.Env());
     entry.Set("runs", static_cast<double>(data.run_cnt));
     entry.Set("nanoseconds", static_cast<double>(data.run_time_ns));
     entry.Set("instructions", static_cast<double>(data.verified_insns));
-    out.Set(bpf_program__name(program), entry);
+    out.Set(hook.program, entry);
   }
   return out;
 }
 
 /** No program runs any more; what lies in the ring can still be drained. */
-Napi::Value Sensor::Detach(const Napi::CallbackInfo& info) {
-  for (bpf_link* link : links_) bpf_link__destroy(link);
-  links_.clear();
+Napi::Value Sensor::Stop(const Napi::CallbackInfo& info) {
+  DetachAll();
   // A program that still runs on another CPU ends within this grace period, and its record is in the ring.
   syscall(SYS_membarrier, 1 /* MEMBARRIER_CMD_GLOBAL */, 0, 0);
   return info.Env().Undefined();
@@ -297,8 +359,7 @@ void Sensor::Release() {
     poll_ = nullptr;
     tick_ = nullptr;
   }
-  for (bpf_link* link : links_) bpf_link__destroy(link);
-  links_.clear();
+  DetachAll();
   const size_t page = sysconf(_SC_PAGESIZE);
   if (consumer_) munmap(consumer_, page);
   if (producer_) munmap(const_cast<unsigned long*>(producer_), page + 2 * ring_bytes_);
@@ -306,8 +367,8 @@ void Sensor::Release() {
   consumer_ = nullptr;
   producer_ = nullptr;
   globals_ = nullptr;
-  if (object_) bpf_object__close(object_);
-  object_ = nullptr;
+  for (bpf_object* object : objects_) bpf_object__close(object);
+  objects_.clear();
 }
 
 Napi::Value Sensor::Close(const Napi::CallbackInfo& info) {

@@ -18,6 +18,7 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
 
  private:
   Napi::Value Hooks(const Napi::CallbackInfo& info);
+  Napi::Value Choose(const Napi::CallbackInfo& info);
   Napi::Value Start(const Napi::CallbackInfo& info);
   Napi::Value Drain(const Napi::CallbackInfo& info);
   Napi::Value Counters(const Napi::CallbackInfo& info);
@@ -25,25 +26,35 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   Napi::Value Forget(const Napi::CallbackInfo& info);
   Napi::Value Exclude(const Napi::CallbackInfo& info);
   Napi::Value Stats(const Napi::CallbackInfo& info);
-  Napi::Value Detach(const Napi::CallbackInfo& info);
+  Napi::Value Stop(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 
   void MapRing(uint64_t ring_bytes);
   void MapGlobals();
-  void Attach(int cgroup_fd);
+  void Load(const std::set<std::string>& programs);
+  void Attach(Hook& hook, int cgroup_fd);
+  void Detach(const std::string& program);
+  void DetachAll();
+  bpf_map* Map(const char* name);
+  bpf_program* Find(const std::string& program);
   size_t Fill();
   void Wake();
   void Release();
 
-  bpf_object* object_ = nullptr;
+  /** One for each time that programs were added; all have the maps of the first. */
+  std::vector<bpf_object*> objects_;
+  Settings settings_;
+  std::vector<uint8_t> object_bytes_;        // of an object that the caller gave
   std::vector<Hook> hooks_;
-  std::vector<bpf_link*> links_;
+  /** By program; nullptr for one that is entered into `syscall_exits`. */
+  std::map<std::string, bpf_link*> attached_;
 
   uint64_t ring_bytes_ = 0;
   unsigned long* consumer_ = nullptr;        // the one page of the ring that we write
   const unsigned long* producer_ = nullptr;  // followed by the data, mapped twice in a row
-  uint8_t* globals_ = nullptr;               // .bss: wake_at, excluded
+  uint8_t* globals_ = nullptr;               // .bss: enabled_events, wake_at, excluded
   size_t globals_size_ = 0;
+  uint64_t* enabled_events_ = nullptr;
   uint32_t* wake_at_ = nullptr;
   int quiet_ticks_ = 0;
   uint32_t* excluded_ = nullptr;

@@ -44,7 +44,19 @@ enum event_type {
 	EVENT_PROCESS_EXEC = 3,
 	EVENT_PROCESS_EXIT = 4,
 	EVENT_NETWORK_CONNECT = 5,
-	EVENT_TYPES = 6,
+	EVENT_TYPES = 32,           /* room for what comes; each costs one struct counters a CPU */
+};
+
+/* Which program saw it, by the name of its function in programs/. */
+enum program {
+	PROGRAM_NONE,
+	PROGRAM_process_exec,
+	PROGRAM_process_exit,
+	PROGRAM_network_connect4,
+	PROGRAM_network_connect6,
+	PROGRAM_network_connect_state,
+	PROGRAM_network_connect_pending,
+	PROGRAM_network_connect_release,
 };
 
 /* Starts every record; `size` is a multiple of 8, so the next record is aligned too. */
@@ -55,7 +67,7 @@ struct header {
 	boot_ns time;
 	counter sequence;           /* per CPU, of records to be exported; 0 in records that are not */
 	pid_id tid;
-	__u32 unused;
+	__u32 program;              /* enum program; 0 in records that are not exported */
 	char comm[16];              /* of the thread; anyone can set it */
 };
 
@@ -167,13 +179,15 @@ struct network_connect {
 	__u32 unused;
 };
 
-/* Per CPU and event type: attempted = submitted + filtered + ring_full + reserved. */
+/* Per CPU and event type: attempted = submitted + filtered + ring_full + reserved + rate_limited + no_memory. */
 struct counters {
 	__u64 attempted;
 	__u64 submitted;
 	__u64 filtered;             /* the agent itself and its helpers */
 	__u64 ring_full;
 	__u64 reserved;             /* high-volume event refused while less than an eighth of the ring was free */
+	__u64 rate_limited;         /* above what one process may send of it */
+	__u64 no_memory;            /* the kernel had no room to build it in: socket storage, scratch */
 };
 
 #endif

@@ -8,5 +8,6 @@ struct process_exit process_exit;
 struct network_connect network_connect;
 struct counters counters;
 enum event_type event_type;
+enum program program;
 enum exec_flag exec_flag;
 enum connect_flag connect_flag;

@@ -147,18 +147,13 @@ export class Agent {
 
   #hookAttributes(): ReadableEvent['attributes'] {
     const { sensor, events } = this.#options;
-    const of = (programs: readonly string[]) =>
-      sensor.hooks.filter((hook) => programs.includes(hook.program));
-    const attached = events.flatMap(({ name, programs }) =>
-      of(programs)
-        .filter((hook) => !hook.error)
-        .map((hook) => `${name}=${hook.hook}`),
+    const hooks = events.flatMap((event) =>
+      sensor.hooksOf(event).map((hook) => ({ ...hook, name: event.name })),
     );
-    const missing = events.flatMap(({ name, programs }) =>
-      of(programs)
-        .filter((hook) => hook.error)
-        .map((hook) => `${name}=${hook.program}: ${hook.error}`),
-    );
+    const attached = hooks.filter(({ error }) => !error).map(({ name, hook }) => `${name}=${hook}`);
+    const missing = hooks
+      .filter(({ error }) => error)
+      .map(({ name, program, error }) => `${name}=${program}: ${error}`);
     return {
       ...(sensor.tier && { [at.SENSOR_TIER]: sensor.tier }),
       [at.SENSOR_HOOKS]: attached,

@@ -5,6 +5,7 @@ export type LossReason =
   | 'ring_full'
   | 'reserved'
   | 'rate_limited'
+  | 'no_memory'
   | 'malformed'
   | 'queue_full'
   | 'too_large'
@@ -21,7 +22,29 @@ export interface KernelCounts {
   readonly filtered: number;
   readonly ringFull: number;
   readonly reserved: number;
+  readonly rateLimited: number;
+  readonly noMemory: number;
 }
+
+/** What the kernel's counters say of losses. */
+export function kernelLosses(counts: KernelCounts): readonly (readonly [LossReason, number])[] {
+  return [
+    ['ring_full', counts.ringFull],
+    ['reserved', counts.reserved],
+    ['rate_limited', counts.rateLimited],
+    ['no_memory', counts.noMemory],
+  ];
+}
+
+export const NO_COUNTS: KernelCounts = {
+  attempted: 0,
+  submitted: 0,
+  filtered: 0,
+  ringFull: 0,
+  reserved: 0,
+  rateLimited: 0,
+  noMemory: 0,
+};
 
 /** The row for losses of which no event type is known: partial success names none. */
 export const MIXED = 'mixed';

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Attributes, Histogram, Meter, ObservableResult } from '@opentelemetry/api';
 import type { Processes } from './enrich/processes.ts';
-import { type Ledger, MIXED } from './ledger.ts';
+import { kernelLosses, type Ledger, MIXED } from './ledger.ts';
 import { ATTR_ERROR_TYPE } from './semconv.ts';
-import type { Sensor } from './sensor/sensor.ts';
+import type { Hooked, Sensor } from './sensor/sensor.ts';
 
 /** What {@link registerMetrics} reads at each collection. */
 export interface MetricSources {
@@ -11,11 +11,7 @@ export interface MetricSources {
   readonly sensor: Sensor;
   readonly processes: Processes;
   /** Event name of each exported event type of the kernel, and its programs. */
-  readonly events: readonly {
-    readonly type: number;
-    readonly name: string;
-    readonly programs: readonly string[];
-  }[];
+  readonly events: readonly (Hooked & { readonly name: string })[];
 }
 
 const EVENT = 'agentsmith.event.name';
@@ -35,7 +31,8 @@ export const METRICS: readonly {
     name: 'agentsmith.sensor.event.attempted',
     kind: 'counter',
     unit: '{event}',
-    about: 'Events that a kernel program saw: submitted + filtered + dropped (ring_full, reserved).',
+    about:
+      'Events that a kernel program saw: submitted + filtered + dropped (ring_full, reserved, rate_limited, no_memory).',
     observe: ({ sensor, events }, add) => {
       for (const { type, name } of events) add(sensor.counts(type).attempted, { [EVENT]: name });
     },
@@ -86,9 +83,8 @@ export const METRICS: readonly {
     about: 'Every loss, by reason; a receiver that takes a batch in part does not say which events: mixed.',
     observe: ({ ledger, sensor, events }, add) => {
       for (const { type, name } of events) {
-        const { ringFull, reserved } = sensor.counts(type);
-        add(ringFull, { [EVENT]: name, [ATTR_ERROR_TYPE]: 'ring_full' });
-        add(reserved, { [EVENT]: name, [ATTR_ERROR_TYPE]: 'reserved' });
+        for (const [reason, count] of kernelLosses(sensor.counts(type)))
+          add(count, { [EVENT]: name, [ATTR_ERROR_TYPE]: reason });
       }
       for (const { event, reason, count } of ledger.losses())
         add(count, { [EVENT]: event, [ATTR_ERROR_TYPE]: reason });
@@ -100,9 +96,9 @@ export const METRICS: readonly {
     unit: '{hook}',
     about: 'Programs of an event that this kernel did not take; 0 when all are attached.',
     observe: ({ sensor, events }, add) => {
-      for (const { name, programs } of events) {
-        const missing = sensor.hooks.filter((hook) => hook.error !== '' && programs.includes(hook.program));
-        add(missing.length, { [EVENT]: name });
+      for (const event of events) {
+        const missing = sensor.hooksOf(event).filter((hook) => hook.error !== '');
+        add(missing.length, { [EVENT]: event.name });
       }
     },
   },

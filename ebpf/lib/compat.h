@@ -7,8 +7,8 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 /* One object serves both architectures: the field that exists says where we run. */
-struct pt_regs___x86 { unsigned long bx, di, orig_ax; };
-struct pt_regs___arm64 { u64 regs[31]; int syscallno; };
+struct pt_regs___x86 { unsigned long bx, cx, dx, si, di, bp, r8, r9, r10, orig_ax; };
+struct pt_regs___arm64 { u64 regs[31]; u64 orig_x0; int syscallno; };
 #pragma clang attribute pop
 
 /*

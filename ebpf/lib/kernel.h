@@ -120,6 +120,7 @@ struct sock_common {
 struct sock { struct sock_common __sk_common; int sk_err; };
 struct inet_sock { __be16 inet_sport; };
 struct sk_buff;
+struct pt_regs;
 
 #pragma clang attribute pop
 

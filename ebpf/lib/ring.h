@@ -2,8 +2,8 @@
 /*
  * The ring, the scratch buffers, the counters, and emit(): the only way out of the kernel.
  *
- * Books are exact: for every event type and CPU attempted = submitted + filtered + ring_full + reserved, and what
- * was submitted is received. The numbers of refused records are used up, so a reader sees where one is missing.
+ * Books are exact: for every event type and CPU attempted = submitted + filtered + all other counters, and what was
+ * submitted is received. The numbers of refused records are used up, so a reader sees where one is missing.
  */
 #ifndef AGENTSMITH_RING_H
 #define AGENTSMITH_RING_H
@@ -22,10 +22,10 @@ const volatile u64 sequence_base __weak = 0;     /* the agent's start, microseco
 const volatile u64 ring_bytes __weak = 8 << 20;
 const volatile u64 pending_after __weak = 30000000000ull;
 const volatile u32 possible_cpus __weak = 1;
-const volatile u64 enabled_events __weak = ~0ull; /* bit = enum event_type; what is not exported takes no number */
 
-/* Written while running: user space says before it sleeps at how many waiting bytes to wake it; ~0 = it is awake. */
-u32 wake_at __weak = 0;
+/* Written while running. */
+u64 enabled_events __weak = 0;                   /* bit = enum event_type; what is not exported takes no number */
+u32 wake_at __weak = 0;                          /* user space sleeps: wake it at so many waiting bytes; ~0 = awake */
 u32 excluded[8] __weak = {};                     /* the agent's own tgid and those of its helpers; 0 = free */
 
 struct {
@@ -61,7 +61,7 @@ struct scratch {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 2);                      /* the loader sets 2 x possible CPUs */
+	__uint(max_entries, 2);                      /* the loader sets one a CPU, and the shared ones (task.h) */
 	__type(key, u32);
 	__type(value, struct scratch);
 } scratches SEC(".maps") __weak;
@@ -122,6 +122,18 @@ static __always_inline u64 next_sequence(void)
 #endif
 }
 
+/* An event of which nothing can be told but that it was: it takes its number, so a reader sees that it is missing. */
+static __always_inline void lose(enum event_type type, u32 tgid)
+{
+	u32 key = type;
+	struct counters *c = bpf_map_lookup_elem(&counts, &key);
+
+	if (!c || !attempt(type, tgid))
+		return;
+	next_sequence();
+	COUNT(c->no_memory);
+}
+
 /*
  * Waking user space costs more than most handlers, so nobody is woken for one record: user space looks every 20 ms,
  * and is woken once when 256 KiB wait (measured: no loss at 2.7-7.2 M records/s of 64 bytes). After a second without
@@ -136,12 +148,12 @@ static __always_inline u64 wake_flags(u64 waiting)
 	return BPF_RB_NO_WAKEUP;
 }
 
-static __always_inline void header__fill(struct header *h, enum event_type type, u32 size)
+static __always_inline void header__fill(struct header *h, enum event_type type, enum program program, u32 size)
 {
 	h->size = size;
 	h->type = type;
 	h->cpu = bpf_get_smp_processor_id();
-	h->unused = 0;
+	h->program = program;
 }
 
 /* Sends `size` bytes (a multiple of 8) that start with a struct header. Returns 0 when the ring took them. */

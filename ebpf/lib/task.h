@@ -286,12 +286,13 @@ static __always_inline bool is_known(struct task_struct *task)
 }
 
 /* Pads the record that was built in scratch and sends it. */
-static __always_inline long builder__emit(struct builder *b, struct header *h, enum event_type type)
+static __always_inline long builder__emit(struct builder *b, struct header *h, enum event_type type,
+					  enum program program)
 {
 	u32 size = (b->end + 7) & ~7;
 
 	__builtin_memset(b->scratch->bytes + MASK(b->end, SCRATCH_SIZE - 1), 0, 8);
-	header__fill(h, type, size);
+	header__fill(h, type, program, size);
 	return emit(b->scratch->bytes, MASK(size, SCRATCH_SIZE - 1), type, false);
 }
 
@@ -309,21 +310,56 @@ static __always_inline bool introduce(struct builder *b, struct task_struct *tas
 	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
 	who__fill(&e->who, task);
 	image__fill(b, e, task);
-	if (builder__emit(b, &e->header, EVENT_PROCESS))
+	if (builder__emit(b, &e->header, EVENT_PROCESS, PROGRAM_NONE))
 		return false;
 	remember(task, e->who.exec_id + 1);
 	return true;
 }
 
-/*
- * Tracepoint programs run with preemption off, so the first half of the scratch buffers, one a CPU, is theirs. Cgroup
- * programs can be preempted by each other: they take the second half, one at a time (network-connect.bpf.c).
- */
+/* Tracepoint programs run with preemption off, so the first scratch buffers, one a CPU, are theirs. */
 static __always_inline bool scratch__own(struct builder *b)
 {
 	b->slot = bpf_get_smp_processor_id();
 	b->scratch = bpf_map_lookup_elem(&scratches, &b->slot);
 	return b->scratch;
 }
+
+#ifndef AGENTSMITH_LEGACY
+/*
+ * Cgroup and fentry programs can be preempted by each other, so they borrow one of the buffers behind those. As many
+ * as CPUs, at least four; who finds four taken in a row was preempted together with three others on its CPU.
+ */
+#define SCRATCH_TRIES 4
+static __always_inline bool scratch__borrow(struct builder *b)
+{
+	u32 shared = possible_cpus < SCRATCH_TRIES ? SCRATCH_TRIES : possible_cpus;
+	u32 first = bpf_get_smp_processor_id();
+
+	for (u32 i = 0; i < SCRATCH_TRIES; i++) {
+		b->slot = possible_cpus + (first + i) % shared;
+		b->scratch = bpf_map_lookup_elem(&scratches, &b->slot);
+		if (b->scratch && !__sync_val_compare_and_swap(&b->scratch->busy, 0, 1))
+			return true;
+	}
+	return false;
+}
+
+static __always_inline void scratch__return(struct builder *b)
+{
+	b->scratch->busy = 0;
+}
+
+/* For programs that can be preempted and build no record in scratch: the actor is told before its event. */
+static __always_inline void introduce_current(struct task_struct *task)
+{
+	struct builder b = {};
+
+	/* Without a buffer the next event introduces. */
+	if (is_known(task) || !scratch__borrow(&b))
+		return;
+	introduce(&b, task);
+	scratch__return(&b);
+}
+#endif
 
 #endif

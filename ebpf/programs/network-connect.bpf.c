@@ -12,7 +12,8 @@
  */
 #include "../lib/sock.h"
 
-static __always_inline void report(struct sock *sk, struct connect_attempt *a, u64 now, u32 flags, int result, bool timed)
+static __always_inline void report(enum program program, struct sock *sk, struct connect_attempt *a, u64 now, u32 flags,
+				   int result, bool timed)
 {
 	struct network_connect *e;
 	u32 key = EVENT_NETWORK_CONNECT;
@@ -33,7 +34,7 @@ static __always_inline void report(struct sock *sk, struct connect_attempt *a, u
 		COUNT(c->ring_full);
 		return;
 	}
-	header__fill(&e->header, EVENT_NETWORK_CONNECT, sizeof(*e));
+	header__fill(&e->header, EVENT_NETWORK_CONNECT, program, sizeof(*e));
 	e->header.time = now;
 	e->header.sequence = sequence;
 	e->header.tid = a->tid;
@@ -68,29 +69,15 @@ static __always_inline void report(struct sock *sk, struct connect_attempt *a, u
 }
 
 /* An attempt that nothing more will be heard of: it failed, nobody knows how; its time is when it was made. */
-static __always_inline void give_up(struct connect_attempt *a)
+static __always_inline void give_up(enum program program, struct connect_attempt *a)
 {
 	if (a->state == ATTEMPT_NONE)
 		return;
 	a->state = ATTEMPT_NONE;
-	report(NULL, a, a->time, CONNECT_FAILED, 0, false);
+	report(program, NULL, a, a->time, CONNECT_FAILED, 0, false);
 }
 
-static __always_inline void introduce_current(struct task_struct *task)
-{
-	struct builder b = { .slot = possible_cpus + bpf_get_smp_processor_id() };
-
-	if (is_known(task))
-		return;
-	b.scratch = bpf_map_lookup_elem(&scratches, &b.slot);
-	/* Taken by a program that we preempted: the next event introduces. */
-	if (!b.scratch || __sync_val_compare_and_swap(&b.scratch->busy, 0, 1))
-		return;
-	introduce(&b, task);
-	b.scratch->busy = 0;
-}
-
-static __always_inline int begin(struct bpf_sock_addr *ctx, u16 family, const u32 *address)
+static __always_inline int begin(enum program program, struct bpf_sock_addr *ctx, u16 family, const u32 *address)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct bpf_sock *sk = ctx->sk;
@@ -101,9 +88,11 @@ static __always_inline int begin(struct bpf_sock_addr *ctx, u16 family, const u3
 	if (!sk)
 		return 1;
 	a = bpf_sk_storage_get(&attempts, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!a)
+	if (!a) {
+		lose(EVENT_NETWORK_CONNECT, task->tgid);
 		return 1;
-	give_up(a);
+	}
+	give_up(program, a);
 	introduce_current(task);
 	a->time = bpf_ktime_get_boot_ns();
 	a->cookie = bpf_get_socket_cookie(ctx);
@@ -134,7 +123,7 @@ static __always_inline int begin(struct bpf_sock_addr *ctx, u16 family, const u3
 	a->state = stream ? ATTEMPT_OPEN : ATTEMPT_NONE;
 	/* A datagram socket has no handshake: that the call was made is all that will be known. */
 	if (!stream)
-		report(NULL, a, a->time, 0, 0, false);
+		report(program, NULL, a, a->time, 0, 0, false);
 	return 1;
 }
 
@@ -143,7 +132,7 @@ int network_connect4(struct bpf_sock_addr *ctx)
 {
 	u32 address[4] = { ctx->user_ip4 };
 
-	return begin(ctx, AF_INET, address);
+	return begin(PROGRAM_network_connect4, ctx, AF_INET, address);
 }
 
 SEC("cgroup/connect6")
@@ -151,7 +140,7 @@ int network_connect6(struct bpf_sock_addr *ctx)
 {
 	u32 address[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
 
-	return begin(ctx, AF_INET6, address);
+	return begin(PROGRAM_network_connect6, ctx, AF_INET6, address);
 }
 
 /* TRACE_EVENT(inet_sock_set_state): include/trace/events/sock.h */
@@ -159,6 +148,7 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(network_connect_state, struct sock *sk, int before, int after)
 {
 	struct connect_attempt *a;
+	u32 flags;
 	int err;
 
 	if (after != TCP_ESTABLISHED && after != TCP_CLOSE)
@@ -169,11 +159,13 @@ int BPF_PROG(network_connect_state, struct sock *sk, int before, int after)
 	a->state = ATTEMPT_NONE;
 	err = sk->sk_err;
 	if (after == TCP_ESTABLISHED)
-		report(sk, a, bpf_ktime_get_boot_ns(), CONNECT_RESULT_KNOWN, 0, true);
+		flags = CONNECT_RESULT_KNOWN;
 	else if (err)
-		report(sk, a, bpf_ktime_get_boot_ns(), CONNECT_RESULT_KNOWN | CONNECT_FAILED, -err, true);
+		flags = CONNECT_RESULT_KNOWN | CONNECT_FAILED;
 	else /* EADDRNOTAVAIL, or closed by its owner: CLOSE without an error is a failure all the same */
-		report(sk, a, bpf_ktime_get_boot_ns(), CONNECT_FAILED, 0, true);
+		flags = CONNECT_FAILED;
+	report(PROGRAM_network_connect_state, sk, a, bpf_ktime_get_boot_ns(), flags, after == TCP_ESTABLISHED ? 0 : -err,
+	       true);
 	return 0;
 }
 
@@ -190,7 +182,7 @@ int BPF_PROG(network_connect_pending, struct sock *sk)
 	if (now - a->time < pending_after)
 		return 0;
 	a->state = ATTEMPT_REPORTED_PENDING;
-	report(sk, a, now, CONNECT_PENDING, 0, true);
+	report(PROGRAM_network_connect_pending, sk, a, now, CONNECT_PENDING, 0, true);
 	return 0;
 }
 
@@ -201,6 +193,6 @@ int network_connect_release(struct bpf_sock *sk)
 
 	/* Given up while its SYN is out: closing changes the state next, and that tells more. */
 	if (a && sk->state != TCP_SYN_SENT)
-		give_up(a);
+		give_up(PROGRAM_network_connect_release, a);
 	return 1;
 }

@@ -41,7 +41,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 		text__append(&b, &e->interpreter, interp, INTERPRETER_MAX);
 	}
 	/* When the record is lost `known` keeps the old image, and the next event introduces the new one. */
-	if (!builder__emit(&b, &e->header, type))
+	if (!builder__emit(&b, &e->header, type, PROGRAM_process_exec))
 		remember(task, e->who.exec_id + 1);
 	return 0;
 }

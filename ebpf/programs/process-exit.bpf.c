@@ -53,7 +53,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	/* wait(2) tells the group's code when one was set (exit_group, a signal), else the leader's own. */
 	e->status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
 	e->unused = 0;
-	builder__emit(&b, &e->header, EVENT_PROCESS_EXIT);
+	builder__emit(&b, &e->header, EVENT_PROCESS_EXIT, PROGRAM_process_exit);
 	bpf_map_delete_elem(&known, &key);
 	return 0;
 }

@@ -33,7 +33,7 @@ int BPF_PROG(process_fork, struct task_struct *origin, struct task_struct *child
 	e->origin_exec_id = origin->self_exec_id;
 	e->origin_pid = origin->tgid;
 	e->unused = 0;
-	if (!builder__emit(&b, &e->header, EVENT_PROCESS_FORK))
+	if (!builder__emit(&b, &e->header, EVENT_PROCESS_FORK, PROGRAM_NONE))
 		remember(child, e->who.exec_id + 1);
 	return 0;
 }

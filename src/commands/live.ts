@@ -23,8 +23,8 @@ export function chosenEvents(settings: Settings): readonly EventDefinition[] {
 export function openSensor(settings: Settings, events: readonly EventDefinition[]): LiveSensor {
   return new LiveSensor(loadNative(), {
     ringBytes: settings.ringSize,
-    programs: [...new Set([...COMMON_PROGRAMS, ...events.flatMap(({ programs }) => programs)])],
-    events: events.map(({ type }) => type),
+    common: COMMON_PROGRAMS,
+    events,
     environment: settings.environment,
     ...(settings.bpfObject !== undefined && { object: readFileSync(settings.bpfObject) }),
   });
@@ -35,16 +35,28 @@ export function thisHost(): { users: Users; namespaces: ReturnType<typeof readHo
   return { users: new Users(), namespaces: readHostNamespaces() };
 }
 
-/** The hooks of one event that are attached, and its programs that are missing, by reason. */
-function hooksOf(
-  event: EventDefinition,
-  hooks: readonly HookReport[],
-): { attached: string[]; missing: Map<string, string[]> } {
-  const own = hooks.filter((hook) => event.programs.includes(hook.program));
+/** Of one event the hooks that are attached, each once, and the programs that are missing, by reason. */
+function sort(hooks: readonly HookReport[]): { attached: Set<string>; missing: Map<string, string[]> } {
   const missing = new Map<string, string[]>();
-  for (const { program, error } of own)
+  for (const { program, error } of hooks)
     if (error) missing.set(error, [...(missing.get(error) ?? []), program]);
-  return { attached: own.filter((hook) => !hook.error).map((hook) => hook.hook), missing };
+  return { attached: new Set(hooks.filter(({ error }) => !error).map(({ hook }) => hook)), missing };
+}
+
+const WIDTH = 100;
+
+/** The event's name, and behind it its hooks, in lines of at most 100 columns. */
+function hookLines(name: string, hooks: Iterable<string>, nameWidth: number): string[] {
+  const lines: string[] = [];
+  let line = `  ${name.padEnd(nameWidth)}`;
+  for (const hook of hooks) {
+    if (line.length + hook.length + 1 > WIDTH) {
+      lines.push(line);
+      line = ' '.repeat(nameWidth + 2);
+    }
+    line += ` ${hook}`;
+  }
+  return [...lines, line];
 }
 
 /** The last of the first lines. */
@@ -52,16 +64,22 @@ export function howToStop({ duration }: Settings): string {
   return duration === undefined ? 'stop: Ctrl-C' : `stop: Ctrl-C, or after ${duration / 1000} s`;
 }
 
+const TIERS = {
+  A: 'A: BPF trampolines',
+  B: 'B: no BPF trampolines',
+  'A+B': 'A+B: BPF trampolines, not for all events',
+} as const;
+
 /** The first lines of a run: what is watched, by which hooks, and what is not. */
 export function tellHooks(sensor: LiveSensor, events: readonly EventDefinition[]): void {
-  const tier = sensor.tier === 'A' ? 'A: BPF trampolines' : 'B: no BPF trampolines';
-  log.info(`agentsmith-otel ${VERSION} on Linux ${release()}, tier ${tier}`);
-  for (const event of events) {
-    const { attached, missing } = hooksOf(event, sensor.hooks);
-    const name = event.name.replace('agentsmith.', '').padEnd(15);
-    for (const [i, hook] of attached.entries()) log.info(`  ${i === 0 ? name : ' '.repeat(15)} ${hook}`);
+  log.info(`agentsmith-otel ${VERSION} on Linux ${release()}, tier ${TIERS[sensor.tier]}`);
+  const names = events.map(({ name }) => name.replace('agentsmith.', ''));
+  const width = Math.max(0, ...names.map((name) => name.length));
+  for (const [i, event] of events.entries()) {
+    const { attached, missing } = sort(sensor.hooksOf(event));
+    for (const line of hookLines(names[i]!, attached, width)) log.info(line);
     for (const [reason, programs] of missing) {
-      log.warn(`${name.trim()}: without ${programs.join(', ')} (${reason}); try \`doctor\``);
+      log.warn(`${names[i]}: without ${programs.join(', ')} (${reason}); try \`doctor\``);
     }
   }
   if (sensor.cgroup.scope === 'container') log.warn(`connect: this container only (${sensor.cgroup.how})`);

@@ -11,9 +11,12 @@ import { log, setLogLevel } from '../log.ts';
 import { SensorError } from '../sensor/live.ts';
 import { RecordingError } from '../sensor/recording.ts';
 
-const names = eventDefinitions({ redact: true }).map(({ name }) => name);
-/** The events that `--events` knows; all of them are on by default. */
-const EVENTS: EventNames = { known: names, defaults: names };
+const definitions = eventDefinitions({ redact: true });
+/** The events that `--events` knows; those that are too frequent for everyone are off by default. */
+const EVENTS: EventNames = {
+  known: definitions.map(({ name }) => name),
+  defaults: definitions.filter(({ offByDefault }) => offByDefault !== true).map(({ name }) => name),
+};
 
 const SENSOR_CODES: Readonly<Record<string, ExitCode>> = {
   EPERM: ExitCode.NO_PERMISSION,

@@ -5,6 +5,7 @@ import { ExitCode } from '../config/exit-codes.ts';
 import type { RecordBatch } from '../decode/record.ts';
 import { readSeeds } from '../enrich/proc.ts';
 import { Processes } from '../enrich/processes.ts';
+import { kernelLosses } from '../ledger.ts';
 import { log } from '../log.ts';
 import type { LiveSensor } from '../sensor/live.ts';
 import { Recorder } from '../sensor/recording.ts';
@@ -40,8 +41,8 @@ function filterOf(
 
 /** Records of the chosen events that the ring had no room for. */
 function lostInKernel(sensor: LiveSensor, events: ReturnType<typeof chosenEvents>): number {
-  const counts = events.map(({ type }) => sensor.counts(type));
-  return counts.reduce((lost, { ringFull, reserved }) => lost + ringFull + reserved, 0);
+  const losses = events.flatMap(({ type }) => kernelLosses(sensor.counts(type)));
+  return losses.reduce((sum, [, count]) => sum + count, 0);
 }
 
 /** `record FILE`: raw ring batches into a file that only its owner reads. @throws SensorError; errors of the file */

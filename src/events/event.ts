@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { processExec } from '../decode/layout.gen.ts';
+import { Program, processExec } from '../decode/layout.gen.ts';
 import type { RawEvent } from '../decode/record.ts';
 import type { HostContext, Process } from '../enrich/process.ts';
 import { ATTRIBUTE, Detail, escapedInBlock, readBlock } from '../enrich/process-block.ts';
 import { type Key, key, packed } from '../otlp-bytes.ts';
 import { type AttributeValue, Writer } from '../otlp-writer.ts';
 import * as at from '../semconv.ts';
-import { type Column, chars, encoded, int, type Notes, summaryOf } from './column.ts';
+import type { Programs } from '../sensor/sensor.ts';
+import { type Column, chars, encoded, enumerated, int, type Notes, summaryOf } from './column.ts';
 
 /** SeverityNumber of the OpenTelemetry logs data model. */
 export const Severity = { DEBUG: 5, INFO: 9, WARN: 13 } as const;
@@ -35,8 +36,9 @@ export interface EventDefinition {
   readonly spread?: Spread;
   /** Literals, attribute names, and [literal, name] pairs that vanish together when the attribute is absent. */
   readonly summary: readonly (string | readonly [string, string])[];
-  /** The programs that must be attached, by their names in ebpf/programs. */
-  readonly programs: readonly string[];
+  readonly programs: Programs;
+  /** So frequent that it has to be asked for. */
+  readonly offByDefault?: boolean;
 }
 
 /** How records are made: chosen once, at start. */
@@ -44,7 +46,7 @@ export interface RecordOptions {
   readonly detail: 'lean' | 'standard' | 'all';
   readonly body: boolean;
   readonly host: HostContext;
-  /** The attach point that sees each program's events, for `agentsmith.event.hook`. */
+  /** Where each program is attached, for `agentsmith.event.hook`. */
   hookOf(program: string): string | undefined;
 }
 
@@ -83,8 +85,7 @@ function common(event: EventDefinition, options: RecordOptions, detail: Detail):
         ];
   const dataType: [string, Column][] =
     event.dataType === undefined ? [] : [[at.DATA_TYPE, number(event.dataType)]];
-  const hook = options.detail === 'all' ? options.hookOf(event.programs[0] ?? '') : undefined;
-  const hooks: [string, Column][] = hook ? [[at.EVENT_HOOK, text(hook)]] : [];
+  const hooks: [string, Column][] = options.detail === 'all' ? [[at.EVENT_HOOK, hookColumn(options)]] : [];
   return [...standard, ...dataType, [at.EVENT_CPU, cpu], [at.EVENT_SEQUENCE, sequence], ...hooks];
 }
 
@@ -111,14 +112,16 @@ const number = (value: number): Column => ({
   },
 });
 
-const text = (value: string): Column => ({
-  type: 'string',
-  read: () => value,
-  writer: (name) => {
-    const k = key(name);
-    return (_event, _process, out) => out.attribute(ATTRIBUTE, k, value);
-  },
-});
+/** Where the program is attached that saw the event; absent for one that is not known here. */
+function hookColumn({ hookOf }: RecordOptions): Column {
+  const hooks = Object.entries(Program)
+    .filter(([, number]) => number !== Program.NONE)
+    .map(([program, number]) => [number, hookOf(program)] as const);
+  return enumerated(
+    (event) => event.u32(header.program),
+    new Map(hooks.filter((entry): entry is [(typeof entry)[0], string] => entry[1] !== undefined)),
+  );
+}
 
 /** Compiles a definition for the chosen options: every key and constant is encoded here, once. */
 export function runnable(definition: EventDefinition, options: RecordOptions): RunnableEvent {

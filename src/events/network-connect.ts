@@ -31,11 +31,13 @@ export const networkConnect: EventDefinition = {
     [at.NETWORK_MAPPED]: when(flag(c.flags, ConnectFlag.MAPPED), constant(true)),
   },
   summary: ['→ ', at.ATTR_NETWORK_PEER_ADDRESS, ':', at.ATTR_NETWORK_PEER_PORT, [' ', at.ATTR_ERROR_TYPE]],
-  programs: [
-    'network_connect_state',
-    'network_connect4',
-    'network_connect6',
-    'network_connect_release',
-    'network_connect_pending',
-  ],
+  programs: {
+    always: [
+      'network_connect_state',
+      'network_connect4',
+      'network_connect6',
+      'network_connect_release',
+      'network_connect_pending',
+    ],
+  },
 };

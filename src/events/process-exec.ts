@@ -116,6 +116,6 @@ export function processExec({ redact }: { redact: boolean }): EventDefinition {
     },
     spread: environment(redact),
     summary: [at.ATTR_PROCESS_COMMAND_ARGS],
-    programs: ['process_exec'],
+    programs: { always: ['process_exec'] },
   };
 }

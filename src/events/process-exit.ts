@@ -47,5 +47,5 @@ export const processExit: EventDefinition = {
     }),
   },
   summary: [at.ATTR_PROCESS_EXIT_CODE, at.PROCESS_EXIT_SIGNAL, ' after ', at.PROCESS_DURATION],
-  programs: ['process_exit'],
+  programs: { always: ['process_exit'] },
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type ReadableEvent, Severity } from '../events/event.ts';
-import type { KernelCounts, Ledger } from '../ledger.ts';
+import { type KernelCounts, kernelLosses, type Ledger } from '../ledger.ts';
 import * as at from '../semconv.ts';
 
 export const GAP_EVENT_NAME = 'agentsmith.sensor.gap';
@@ -54,9 +54,8 @@ export class Gaps {
   /** Every loss so far, in the kernel and in user space, whether it was told or not. */
   *losses(): Generator<Loss> {
     for (const { type, name } of this.#kernel.events) {
-      const { ringFull, reserved } = this.#kernel.counts(type);
-      if (ringFull > 0) yield { event: name, reason: 'ring_full', count: ringFull };
-      if (reserved > 0) yield { event: name, reason: 'reserved', count: reserved };
+      for (const [reason, count] of kernelLosses(this.#kernel.counts(type)))
+        if (count > 0) yield { event: name, reason, count };
     }
     yield* this.#ledger.losses();
   }

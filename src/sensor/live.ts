@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 import { closeSync, existsSync, readFileSync } from 'node:fs';
-import { counters, LAYOUT_ID } from '../decode/layout.gen.ts';
+import { counters, EventType, LAYOUT_ID } from '../decode/layout.gen.ts';
 import { RecordBatch } from '../decode/record.ts';
 import type { KernelCounts } from '../ledger.ts';
 import { type CgroupRoot, findCgroupRoot } from './cgroup.ts';
 import type { Native, NativeSensor } from './native.ts';
-import type { HookReport, Sensor } from './sensor.ts';
+import type { Hooked, HookReport, Sensor } from './sensor.ts';
+import { type Tier, Tiers, withoutOptional } from './tiers.ts';
 
 export interface LiveOptions {
   readonly ringBytes: number;
-  /** Programs to attach, by their names in ebpf/programs. */
-  readonly programs: readonly string[];
-  /** Event types (ebpf/events.h) that are exported. */
-  readonly events: readonly number[];
+  /** Programs that are attached whatever events are on, by their names in ebpf/programs. */
+  readonly common: readonly string[];
+  /** What is exported; {@link LiveSensor.choose} changes it. */
+  readonly events: readonly Hooked[];
+  /** false: does without BPF trampolines also where they load. */
+  readonly trampolines?: boolean;
   /** Environment variables that exec records carry. */
   readonly environment: readonly string[];
   /** Another BPF object than the built-in one. */
@@ -31,9 +34,6 @@ export class SensorError extends Error {
 }
 
 const PENDING_AFTER_MS = 30_000;
-/** Words of struct counters, and of the table that the addon fills. */
-const COUNTER_WORDS = counters.SIZE / 8;
-const TYPES_MAX = 64;
 /** Clocks drift apart by less; a larger difference is a step, which the offset follows. */
 const CLOCK_TOLERANCE_NS = 100_000n;
 
@@ -68,15 +68,19 @@ function explain(error: unknown): SensorError {
 
 /** The running kernel. Opening loads and attaches; nothing is left behind after {@link stop}. */
 export class LiveSensor implements Sensor {
-  readonly hooks: readonly HookReport[];
-  readonly tier: 'A' | 'B';
-  readonly cgroup: CgroupRoot;
   readonly ringBytes: number;
   readonly #native: Native;
   readonly #sensor: NativeSensor;
+  readonly #common: readonly string[];
+  readonly #tiers: Tiers;
+  #events: readonly Hooked[] = [];
+  #hooks: readonly HookReport[] = [];
+  #cgroup: CgroupRoot = { fd: -1, scope: 'none', how: 'not looked for' };
   readonly #batch: RecordBatch;
   readonly #clocks = new BigUint64Array(2);
-  readonly #counters = new Float64Array(TYPES_MAX * COUNTER_WORDS);
+  readonly #counters = new Float64Array(counters.SIZE / 8);
+  /** What the counters said when the sensor was stopped. */
+  readonly #last = new Map<number, KernelCounts>();
   #offset = 0n;
   #onBatch: ((batch: RecordBatch) => void) | undefined;
 
@@ -84,7 +88,8 @@ export class LiveSensor implements Sensor {
   constructor(native: Native, options: LiveOptions) {
     this.#native = native;
     this.ringBytes = options.ringBytes;
-    this.cgroup = findCgroupRoot(native);
+    this.#common = options.common;
+    this.#tiers = new Tiers(options.trampolines ?? native.probeTrampoline());
     try {
       this.#sensor = new native.Sensor({
         ...(options.object && { object: options.object }),
@@ -92,27 +97,61 @@ export class LiveSensor implements Sensor {
         sequenceBase: BigInt(Date.now()) * 1000n,
         ringBytes: options.ringBytes,
         pendingAfterNs: BigInt(options.pendingAfterMs ?? PENDING_AFTER_MS) * 1_000_000n,
-        enabledEvents: options.events.reduce((mask, type) => mask | (1n << BigInt(type)), 0n),
         environment: options.environment,
-        programs: options.programs,
+        programs: this.#tiers.programs(options.events, options.common),
         excluded: [process.pid],
-        cgroupFd: this.cgroup.fd,
       });
     } catch (error) {
       throw explain(error);
+    }
+    this.#batch = new RecordBatch(this.#sensor.buffer);
+    this.choose(options.events);
+    this.#readClocks();
+  }
+
+  /** Of all events that are on; programs without which nothing is lost stand here only when they are attached. */
+  get hooks(): readonly HookReport[] {
+    return this.#hooks;
+  }
+
+  hooksOf(event: Hooked): readonly HookReport[] {
+    return this.#tiers.hooksOf(event, this.#hooks);
+  }
+
+  get tier(): Tier | 'A+B' {
+    return this.#tiers.summary(this.#events);
+  }
+
+  /** Where cgroup programs are attached, and what they see from there. */
+  get cgroup(): CgroupRoot {
+    return this.#cgroup;
+  }
+
+  /** Exactly these events come from now on. Those that were on before and stay on miss nothing meanwhile. */
+  choose(events: readonly Hooked[]): void {
+    const mask = events.reduce((bits, { type }) => bits | (1n << BigInt(type)), 0n);
+    this.#events = events;
+    this.#cgroup = findCgroupRoot(this.#native);
+    try {
+      do {
+        const programs = this.#tiers.programs(events, this.#common);
+        this.#sensor.choose(programs, mask, this.#cgroup.fd);
+        this.#hooks = this.#report(programs);
+      } while (this.#tiers.fall(events, this.#hooks));
     } finally {
       // The links hold the hierarchy; the descriptor is not needed any more.
-      if (this.cgroup.fd >= 0) closeSync(this.cgroup.fd);
+      if (this.#cgroup.fd >= 0) closeSync(this.#cgroup.fd);
     }
-    const found = this.#sensor.hooks();
-    const absent = options.programs.filter((name) => !found.some((hook) => hook.program === name));
-    this.hooks = [
+    this.#hooks = withoutOptional(this.#hooks, events);
+  }
+
+  #report(programs: readonly string[]): readonly HookReport[] {
+    const found = this.#sensor.hooks().filter(({ program }) => programs.includes(program));
+    const absent = programs.filter((name) => !found.some(({ program }) => program === name));
+    return [
       ...found,
       ...absent.map((program) => ({ program, hook: '', error: 'needs Linux 5.13 or newer' })),
     ];
-    this.tier = native.probeTrampoline() ? 'A' : 'B';
-    this.#batch = new RecordBatch(this.#sensor.buffer);
-    this.#readClocks();
   }
 
   get clockOffset(): bigint {
@@ -132,20 +171,23 @@ export class LiveSensor implements Sensor {
   async stop(): Promise<void> {
     this.#sensor.detach();
     for (let bytes = this.#sensor.drain(); bytes > 0; bytes = this.#sensor.drain()) this.#deliver(bytes);
-    this.#sensor.counters(this.#counters);
+    for (let type = 0; type < EventType.TYPES; type++) this.#last.set(type, this.counts(type));
     this.#sensor.close();
   }
 
   counts(type: number): KernelCounts {
-    this.#sensor.counters(this.#counters);
-    const at = type * COUNTER_WORDS;
-    const word = (field: { offset: number }) => this.#counters[at + field.offset / 8]!;
+    const last = this.#last.get(type);
+    if (last) return last;
+    this.#sensor.counters(type, this.#counters);
+    const word = (field: { offset: number }) => this.#counters[field.offset / 8]!;
     return {
       attempted: word(counters.attempted),
       submitted: word(counters.submitted),
       filtered: word(counters.filtered),
       ringFull: word(counters.ringFull),
       reserved: word(counters.reserved),
+      rateLimited: word(counters.rateLimited),
+      noMemory: word(counters.noMemory),
     };
   }
 

@@ -9,9 +9,12 @@ export interface NativeSensor {
   /** Records are put here; `start` and `drain` say how many bytes. */
   readonly buffer: ArrayBuffer;
   hooks(): HookReport[];
+  /** Exactly these programs are attached from now on; cgroupFd -1 = no cgroup programs. */
+  choose(programs: readonly string[], enabledEvents: bigint, cgroupFd: number): void;
   start(onBatch: (bytes: number) => void): void;
   drain(): number;
-  counters(out: Float64Array): void;
+  /** The words of struct counters of one event type. */
+  counters(type: number, out: Float64Array): void;
   ringUsed(): number;
   forget(pid: number, startLow: number, startHigh: number): void;
   exclude(pid: number): boolean;
@@ -27,13 +30,10 @@ export interface NativeOptions {
   readonly sequenceBase: bigint;
   readonly ringBytes: number;
   readonly pendingAfterNs: bigint;
-  /** Bits of the event types that are exported. */
-  readonly enabledEvents: bigint;
   readonly environment: readonly string[];
+  /** Loaded, and attached by `choose`. */
   readonly programs: readonly string[];
   readonly excluded: readonly number[];
-  /** -1 = no cgroup programs. */
-  readonly cgroupFd: number;
 }
 
 /** addon/addon.cc. Errors carry `code`: EPERM, ENOBTF, ENOLAYOUT, ENOHOOKS, … */

@@ -12,8 +12,8 @@ import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { LAYOUT_ID } from '../decode/layout.gen.ts';
 import { RecordBatch } from '../decode/record.ts';
-import type { KernelCounts } from '../ledger.ts';
-import type { HookReport, HostFacts, Seed, Sensor } from './sensor.ts';
+import { type KernelCounts, NO_COUNTS } from '../ledger.ts';
+import type { Hooked, HookReport, HostFacts, Seed, Sensor } from './sensor.ts';
 
 const MAGIC = 'ASRING1\n';
 const BATCH_HEAD = 24;
@@ -184,6 +184,10 @@ export class ReplaySensor implements Sensor {
     return this.#reader.head.hooks;
   }
 
+  hooksOf({ programs: { always = [], A = [], B = [] } }: Hooked): readonly HookReport[] {
+    return this.hooks.filter(({ program }) => [...always, ...A, ...B].includes(program));
+  }
+
   get clockOffset(): bigint {
     return this.#offset;
   }
@@ -231,7 +235,7 @@ export class ReplaySensor implements Sensor {
   }
 
   counts(): KernelCounts {
-    return { attempted: 0, submitted: 0, filtered: 0, ringFull: 0, reserved: 0 };
+    return NO_COUNTS;
   }
 
   forget(): void {}

@@ -9,6 +9,27 @@ export interface HookReport {
   readonly error: string;
 }
 
+/**
+ * The programs that see an event, by their names in ebpf/programs. Which of A and B, is chosen by trying: A where BPF
+ * trampolines load and every one of these programs does, else B.
+ */
+export interface Programs {
+  readonly always?: readonly string[];
+  readonly A?: readonly string[];
+  readonly B?: readonly string[];
+  /** Of all these, the ones whose absence is no loss to speak of: other kernels have others in their place. */
+  readonly optional?: readonly string[];
+  /** On tier B, where another event has system calls watched: they tell more of this one. */
+  readonly alongSyscalls?: readonly string[];
+}
+
+/** What the sensor knows of an event. */
+export interface Hooked {
+  /** enum event_type of ebpf/events.h */
+  readonly type: number;
+  readonly programs: Programs;
+}
+
 /** Inode numbers of the host's own namespaces, and of nothing else. */
 export interface HostNamespaces {
   readonly pid: number;
@@ -35,9 +56,12 @@ export interface HostFacts {
 
 /** Where records come from: the running kernel or a recording. */
 export interface Sensor {
+  /** Of all events that are on. */
   readonly hooks: readonly HookReport[];
-  /** `A`: BPF trampolines load, no system call is slowed; `B`: they do not. */
-  readonly tier: 'A' | 'B' | undefined;
+  /** The part of {@link hooks} that sees this event. */
+  hooksOf(event: Hooked): readonly HookReport[];
+  /** `A`: BPF trampolines are used, no system call is slowed; `B`: they are not; `A+B`: it depends on the event. */
+  readonly tier: 'A' | 'B' | 'A+B' | undefined;
   /**
    * Records come until {@link stop}; the batch and its events hold only during the call. A recording waits while there
    * is no room; the kernel cannot.

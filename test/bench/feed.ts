@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setImmediate as turn } from 'node:timers/promises';
 import { RecordBatch } from '../../src/decode/record.ts';
-import type { KernelCounts } from '../../src/ledger.ts';
+import { type KernelCounts, NO_COUNTS } from '../../src/ledger.ts';
 import type { Sensor } from '../../src/sensor/sensor.ts';
 import type { Drain, Workload } from './workload.ts';
 
@@ -11,6 +11,7 @@ const BUFFER_BYTES = (1 << 20) + (1 << 16);
 /** A sensor that gives a workload over and over: each drain is copied into one buffer, as the addon copies the ring. */
 export class FeedSensor implements Sensor {
   readonly hooks = [];
+  readonly hooksOf = () => [];
   readonly tier = undefined;
   readonly ringUsed = 0;
   readonly ringBytes = 0;
@@ -63,7 +64,7 @@ export class FeedSensor implements Sensor {
   async stop(): Promise<void> {}
 
   counts(): KernelCounts {
-    return { attempted: 0, submitted: 0, filtered: 0, ringFull: 0, reserved: 0 };
+    return NO_COUNTS;
   }
 
   forget(): void {}

@@ -7,11 +7,10 @@ export const RING_BYTES: number = 8 << 20;
 
 /** Loads and attaches the programs of all events, as the CLI does. @throws SensorError */
 export function attachAll(): LiveSensor {
-  const events = eventDefinitions({ redact: true });
   return new LiveSensor(loadNative(), {
     ringBytes: RING_BYTES,
-    programs: [...new Set([...COMMON_PROGRAMS, ...events.flatMap(({ programs }) => programs)])],
-    events: events.map(({ type }) => type),
+    common: COMMON_PROGRAMS,
+    events: eventDefinitions({ redact: true }),
     environment: ['LD_PRELOAD', 'SSH_CONNECTION'],
   });
 }

@@ -36,8 +36,8 @@ describe('the BPF object', function () {
   const open = (bytes: Uint8Array) =>
     new LiveSensor(loadNative(), {
       ringBytes: 64 << 10,
-      programs: COMMON_PROGRAMS,
-      events: [EventType.PROCESS_EXEC],
+      common: COMMON_PROGRAMS,
+      events: [{ type: EventType.PROCESS_EXEC, programs: { always: ['process_exec'] } }],
       environment: [],
       object: bytes,
     });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { EventType, processExec } from '../../src/decode/layout.gen.ts';
 import type { RawEvent } from '../../src/decode/record.ts';
+import { kernelLosses } from '../../src/ledger.ts';
 import type { Sensor } from '../../src/sensor/sensor.ts';
 
 const { header } = processExec;
@@ -29,10 +30,12 @@ export class Books {
   close(sensor: Sensor): void {
     let lost = 0;
     for (let type: number = EventType.PROCESS; type < EventType.TYPES; type++) {
-      const { attempted, submitted, filtered, ringFull, reserved } = sensor.counts(type);
-      assert.equal(attempted, submitted + filtered + ringFull + reserved, `attempts of event type ${type}`);
+      const counts = sensor.counts(type);
+      const { attempted, submitted, filtered } = counts;
+      const refused = kernelLosses(counts).reduce((sum, [, count]) => sum + count, 0);
+      assert.equal(attempted, submitted + filtered + refused, `attempts of event type ${type}`);
       assert.equal(this.received[type], submitted, `records received of event type ${type}`);
-      if (type >= EventType.PROCESS_EXEC) lost += ringFull + reserved;
+      if (type >= EventType.PROCESS_EXEC) lost += refused;
     }
     let missing = 0;
     for (const { first, last, count } of this.#sequences.values()) missing += last - first + 1 - count;

@@ -64,6 +64,8 @@ export interface ConnectExpectation {
   readonly outcome?: 'result' | 'failed' | 'none' | 'pending';
   /** The attempt had a beginning and an end that the kernel saw. */
   readonly timed?: boolean;
+  /** The program that tells it, where it is not the usual one. */
+  readonly program?: string;
   /** The truth of the local end; by default the trigger's. `unknown` = what the kernel chose, `absent` = none. */
   readonly local?: Endpoint | 'unknown' | 'absent' | 'address';
   readonly instead?: Readonly<Record<string, Attributes[string] | undefined>>;
@@ -71,6 +73,13 @@ export interface ConnectExpectation {
 
 /** The address as it is in a record: mapped ones as IPv4. */
 const plain = (address: string) => address.replace(/^::ffff:/, '');
+
+/** The program that tells of such an attempt. */
+function programOf({ peer }: Attempt, { transport, outcome, timed }: ConnectExpectation): string {
+  if (outcome === 'pending') return 'network_connect_pending';
+  if (transport === 'udp') return peer.address.includes(':') ? 'network_connect6' : 'network_connect4';
+  return timed === false ? 'network_connect_release' : 'network_connect_state';
+}
 
 /** Compares all of a connect record with what the trigger says. */
 export function expectConnect(
@@ -123,7 +132,7 @@ export function expectConnect(
   expectRecord(watch, record, {
     dataType: 42,
     severity: 9,
-    program: 'network_connect_state',
+    program: expected.program ?? programOf(attempt, expected),
     full: false,
     own,
     body: `→ ${shown}:${attempt.peer.port}${error ? ` ${error}` : ''}`,

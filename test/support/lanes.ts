@@ -44,7 +44,7 @@ export function runnableOf(definition: EventDefinition, options: Partial<RecordO
     detail: 'standard',
     body: true,
     host: HOST,
-    hookOf: (p) => `tp_btf/${p}`,
+    hookOf: (program) => `tp_btf/${program}`,
     ...options,
   });
 }

@@ -2,14 +2,10 @@
 import assert from 'node:assert/strict';
 import type { RawEvent } from '../../src/decode/record.ts';
 import type { HostContext, Process } from '../../src/enrich/process.ts';
-import {
-  type ReadableEvent,
-  type RecordOptions,
-  type RunnableEvent,
-  runnable,
-} from '../../src/events/event.ts';
+import { type ReadableEvent, type RunnableEvent, runnable } from '../../src/events/event.ts';
 import { eventDefinitions } from '../../src/events/index.ts';
 import { Batches } from '../../src/export/batches.ts';
+import type { Sensor } from '../../src/sensor/sensor.ts';
 import { decodeLogs, type LogRecord } from './otlp-decode.ts';
 
 /** The ways in which the watch has every event written; the first is the default. */
@@ -26,8 +22,9 @@ export class View {
   #readable: ReadableEvent[] = [];
   #decoded: LogRecord[] = [];
 
-  constructor(name: ViewName, host: HostContext, hookOf: RecordOptions['hookOf']) {
+  constructor(name: ViewName, host: HostContext, sensor: Sensor) {
     this.name = name;
+    const hookOf = (program: string) => sensor.hooks.find((hook) => hook.program === program)?.hook;
     const detail = name === 'unredacted' ? 'standard' : name;
     for (const definition of eventDefinitions({ redact: name !== 'unredacted' })) {
       this.#definitions.set(definition.type, runnable(definition, { detail, body: true, host, hookOf }));

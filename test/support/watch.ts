@@ -56,8 +56,8 @@ export class Watch {
   constructor(options: WatchOptions = {}) {
     this.sensor = new LiveSensor(loadNative(), {
       ringBytes: options.ringBytes ?? 8 << 20,
-      programs: [...new Set([...COMMON_PROGRAMS, ...DEFINITIONS.flatMap((event) => event.programs)])],
-      events: DEFINITIONS.map((event) => event.type),
+      common: COMMON_PROGRAMS,
+      events: DEFINITIONS,
       environment: options.environment ?? ['LD_PRELOAD', 'SSH_CONNECTION'],
       ...(options.pendingAfterMs !== undefined && { pendingAfterMs: options.pendingAfterMs }),
     });
@@ -68,7 +68,7 @@ export class Watch {
       userName: (uid) => users.name(uid),
     };
     this.processes = this.newProcesses();
-    this.#views = VIEWS.map((view) => new View(view, this.host, (program) => this.hook(program)));
+    this.#views = VIEWS.map((view) => new View(view, this.host, this.sensor));
     if (options.start !== false) this.start();
   }
 
@@ -90,8 +90,8 @@ export class Watch {
 
   /** Skips the test when the kernel lacks a program of the event. */
   requires(context: Mocha.Context, event: string): void {
-    const { programs } = DEFINITIONS.find((definition) => definition.name === event)!;
-    const missing = this.sensor.hooks.find((hook) => programs.includes(hook.program) && hook.error !== '');
+    const definition = DEFINITIONS.find(({ name }) => name === event)!;
+    const missing = this.sensor.hooksOf(definition).find((hook) => hook.error !== '');
     if (missing) skip(context, `${missing.program}: ${missing.error}`);
   }
 

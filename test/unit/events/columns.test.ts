@@ -3,7 +3,7 @@
 // that the kernel fills the records rightly: test/kernel.
 import assert from 'node:assert/strict';
 import * as incubating from '@opentelemetry/semantic-conventions/incubating';
-import { ConnectFlag, ExecFlag } from '../../../src/decode/layout.gen.ts';
+import { ConnectFlag, ExecFlag, Program } from '../../../src/decode/layout.gen.ts';
 import { BLOCK } from '../../../src/enrich/process-block.ts';
 import type { ReadableEvent } from '../../../src/events/event.ts';
 import * as semconv from '../../../src/semconv.ts';
@@ -68,7 +68,7 @@ describe('process.exec', () => {
   });
 
   it('tells the thread only where it is not the first, and the hook only when all is asked for', () => {
-    const { attributes } = readable(exec({ header: { tid: 4101 } }), all);
+    const { attributes } = readable(exec({ header: { tid: 4101, program: Program.process_exec } }), all);
     assert.equal(attributes['thread.id'], 4101);
     assert.equal(attributes['agentsmith.event.hook'], 'tp_btf/process_exec');
   });

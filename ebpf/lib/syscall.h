@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * System calls at their exit, for what has no better hook without BPF trampolines (tier B).
+ *
+ * One program alone is attached (programs/syscall-exit.bpf.c), because every further one costs every system call of the
+ * machine as much again; it finds the call in a table and hands over to the programs of the events by tail call. Those
+ * are named here: SLOT_ and the program's own name, which is how the loader finds their place. An event that is switched
+ * off leaves its place empty. The exit and not the entry: the result is known, descriptors lead to kernel objects, and
+ * strings that the kernel has just read are resident.
+ */
+#ifndef AGENTSMITH_SYSCALL_H
+#define AGENTSMITH_SYSCALL_H
+
+#include "compat.h"
+#include "ring.h"
+
+enum syscall_slot {
+	SLOT_NONE,
+	SLOT_file_open_exit,
+	SLOT_file_path_exit,
+	SLOT_network_bind_exit,
+	SLOT_network_connect_exit,
+	SLOT_process_ptrace_exit,
+	SLOT_process_memory_exit,
+	SLOT_process_credential_exit,
+	SLOT_process_exec_exit,
+	SLOT_kernel_module_exit,
+	SLOT_kernel_bpf_exit,
+	SLOTS,
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, SLOTS);
+	__type(key, enum syscall_slot);
+	__type(value, u32);
+} syscall_exits SEC(".maps") __weak;
+
+/* A system call whatever its number is on this architecture and in this ABI. */
+enum call {
+	CALL_NONE,
+	CALL_OPEN, CALL_CREAT, CALL_OPENAT, CALL_OPENAT2,
+	CALL_LINK, CALL_LINKAT, CALL_SYMLINK, CALL_SYMLINKAT, CALL_UNLINK, CALL_UNLINKAT, CALL_RMDIR,
+	CALL_RENAME, CALL_RENAMEAT, CALL_RENAMEAT2, CALL_MKDIR, CALL_MKDIRAT, CALL_MKNOD, CALL_MKNODAT,
+	CALL_BIND, CALL_CONNECT, CALL_SOCKETCALL,
+	CALL_PTRACE, CALL_PROCESS_VM_READV, CALL_PROCESS_VM_WRITEV, CALL_PIDFD_GETFD,
+	CALL_SETUID, CALL_SETGID, CALL_SETREUID, CALL_SETREGID, CALL_SETRESUID, CALL_SETRESGID, CALL_SETFSUID,
+	CALL_SETFSGID, CALL_CAPSET,
+	CALL_EXECVE, CALL_EXECVEAT,
+	CALL_INIT_MODULE, CALL_FINIT_MODULE, CALL_BPF,
+	CALLS = 64,                 /* a power of two, for the mask */
+};
+
+/* Programs that want a call, in the order in which they get it. */
+#define SLOTS_PER_CALL 3
+static const u8 slots_of_call[CALLS][SLOTS_PER_CALL] = {
+	[CALL_OPEN ... CALL_OPENAT2] = { SLOT_file_open_exit, SLOT_process_memory_exit },
+	[CALL_LINK ... CALL_MKNODAT] = { SLOT_file_path_exit },
+	[CALL_BIND] = { SLOT_network_bind_exit, SLOT_file_path_exit },
+	[CALL_CONNECT] = { SLOT_network_connect_exit },
+	[CALL_SOCKETCALL] = { SLOT_network_bind_exit, SLOT_file_path_exit, SLOT_network_connect_exit },
+	[CALL_PTRACE ... CALL_PIDFD_GETFD] = { SLOT_process_ptrace_exit },
+	[CALL_SETUID ... CALL_CAPSET] = { SLOT_process_credential_exit },
+	[CALL_EXECVE ... CALL_EXECVEAT] = { SLOT_process_exec_exit },
+	[CALL_INIT_MODULE ... CALL_FINIT_MODULE] = { SLOT_kernel_module_exit },
+	[CALL_BPF] = { SLOT_kernel_bpf_exit },
+};
+
+#define SYSCALL_TABLE 512
+#define X32_SYSCALL_BIT 0x40000000
+
+/* arch/x86/entry/syscalls/syscall_64.tbl */
+static const u8 calls_x86_64[SYSCALL_TABLE] = {
+	[2] = CALL_OPEN, [42] = CALL_CONNECT, [49] = CALL_BIND, [59] = CALL_EXECVE, [82] = CALL_RENAME, [83] = CALL_MKDIR,
+	[84] = CALL_RMDIR, [85] = CALL_CREAT, [86] = CALL_LINK, [87] = CALL_UNLINK, [88] = CALL_SYMLINK,
+	[101] = CALL_PTRACE, [105] = CALL_SETUID, [106] = CALL_SETGID, [113] = CALL_SETREUID, [114] = CALL_SETREGID,
+	[117] = CALL_SETRESUID, [119] = CALL_SETRESGID, [122] = CALL_SETFSUID, [123] = CALL_SETFSGID,
+	[126] = CALL_CAPSET, [133] = CALL_MKNOD, [175] = CALL_INIT_MODULE, [257] = CALL_OPENAT, [258] = CALL_MKDIRAT,
+	[259] = CALL_MKNODAT, [263] = CALL_UNLINKAT, [264] = CALL_RENAMEAT, [265] = CALL_LINKAT, [266] = CALL_SYMLINKAT,
+	[310] = CALL_PROCESS_VM_READV, [311] = CALL_PROCESS_VM_WRITEV, [313] = CALL_FINIT_MODULE,
+	[316] = CALL_RENAMEAT2, [321] = CALL_BPF, [322] = CALL_EXECVEAT, [437] = CALL_OPENAT2, [438] = CALL_PIDFD_GETFD,
+};
+
+/* arch/x86/entry/syscalls/syscall_32.tbl: int 0x80 and 32-bit programs. The 16-bit setuid and its like count too. */
+static const u8 calls_i386[SYSCALL_TABLE] = {
+	[5] = CALL_OPEN, [8] = CALL_CREAT, [9] = CALL_LINK, [10] = CALL_UNLINK, [11] = CALL_EXECVE, [14] = CALL_MKNOD,
+	[23] = CALL_SETUID, [26] = CALL_PTRACE, [38] = CALL_RENAME, [39] = CALL_MKDIR, [40] = CALL_RMDIR,
+	[46] = CALL_SETGID, [70] = CALL_SETREUID, [71] = CALL_SETREGID, [83] = CALL_SYMLINK, [102] = CALL_SOCKETCALL,
+	[128] = CALL_INIT_MODULE, [138] = CALL_SETFSUID, [139] = CALL_SETFSGID, [164] = CALL_SETRESUID,
+	[170] = CALL_SETRESGID, [185] = CALL_CAPSET, [203] = CALL_SETREUID, [204] = CALL_SETREGID,
+	[208] = CALL_SETRESUID, [210] = CALL_SETRESGID, [213] = CALL_SETUID, [214] = CALL_SETGID, [215] = CALL_SETFSUID,
+	[216] = CALL_SETFSGID, [295] = CALL_OPENAT, [296] = CALL_MKDIRAT, [297] = CALL_MKNODAT, [301] = CALL_UNLINKAT,
+	[302] = CALL_RENAMEAT, [303] = CALL_LINKAT, [304] = CALL_SYMLINKAT, [347] = CALL_PROCESS_VM_READV,
+	[348] = CALL_PROCESS_VM_WRITEV, [350] = CALL_FINIT_MODULE, [353] = CALL_RENAMEAT2, [357] = CALL_BPF,
+	[358] = CALL_EXECVEAT, [361] = CALL_BIND, [362] = CALL_CONNECT, [437] = CALL_OPENAT2, [438] = CALL_PIDFD_GETFD,
+};
+
+/* include/uapi/asm-generic/unistd.h */
+static const u8 calls_arm64[SYSCALL_TABLE] = {
+	[33] = CALL_MKNODAT, [34] = CALL_MKDIRAT, [35] = CALL_UNLINKAT, [36] = CALL_SYMLINKAT, [37] = CALL_LINKAT,
+	[38] = CALL_RENAMEAT, [56] = CALL_OPENAT, [91] = CALL_CAPSET, [105] = CALL_INIT_MODULE, [117] = CALL_PTRACE,
+	[143] = CALL_SETREGID, [144] = CALL_SETGID, [145] = CALL_SETREUID, [146] = CALL_SETUID, [147] = CALL_SETRESUID,
+	[149] = CALL_SETRESGID, [151] = CALL_SETFSUID, [152] = CALL_SETFSGID, [200] = CALL_BIND, [203] = CALL_CONNECT,
+	[221] = CALL_EXECVE, [270] = CALL_PROCESS_VM_READV, [271] = CALL_PROCESS_VM_WRITEV, [273] = CALL_FINIT_MODULE,
+	[276] = CALL_RENAMEAT2, [280] = CALL_BPF, [281] = CALL_EXECVEAT, [437] = CALL_OPENAT2, [438] = CALL_PIDFD_GETFD,
+};
+
+/* The x32 ABI has the numbers of x86-64 and a few of its own (from 512 on). */
+static __always_inline u32 call_of_x32(u32 nr)
+{
+	switch (nr) {
+	case 520: return CALL_EXECVE;
+	case 521: return CALL_PTRACE;
+	case 539: return CALL_PROCESS_VM_READV;
+	case 540: return CALL_PROCESS_VM_WRITEV;
+	case 545: return CALL_EXECVEAT;
+	}
+	return CALL_NONE;
+}
+
+static __always_inline bool syscall_is_compat(struct task_struct *task)
+{
+	return task->thread_info.status & TS_COMPAT;
+}
+
+/* Which call ends; `regs` are those that tp_btf/sys_exit hands over. */
+static __always_inline u32 call_of(struct task_struct *task, const struct pt_regs *regs)
+{
+	if (bpf_core_field_exists(struct pt_regs___x86, orig_ax)) {
+		u32 nr = ((const struct pt_regs___x86 *)regs)->orig_ax;
+
+		if (syscall_is_compat(task))
+			return nr < SYSCALL_TABLE ? calls_i386[MASK(nr, SYSCALL_TABLE - 1)] : CALL_NONE;
+		nr &= ~X32_SYSCALL_BIT;
+		return nr < SYSCALL_TABLE ? calls_x86_64[MASK(nr, SYSCALL_TABLE - 1)] : call_of_x32(nr);
+	}
+	if (bpf_core_field_exists(struct pt_regs___arm64, syscallno)) {
+		u32 nr = ((const struct pt_regs___arm64 *)regs)->syscallno;
+
+		return nr < SYSCALL_TABLE ? calls_arm64[MASK(nr, SYSCALL_TABLE - 1)] : CALL_NONE;
+	}
+	return CALL_NONE;
+}
+
+/* Argument `n` (0-5, a constant) of the call that ends. A pointer of a 32-bit program is zero-extended. */
+static __always_inline u64 call_argument(struct task_struct *task, const struct pt_regs *regs, int n)
+{
+	if (bpf_core_field_exists(struct pt_regs___x86, orig_ax)) {
+		const struct pt_regs___x86 *x86 = (const void *)regs;
+
+		if (syscall_is_compat(task)) {
+			switch (n) {
+			case 0: return (u32)x86->bx;
+			case 1: return (u32)x86->cx;
+			case 2: return (u32)x86->dx;
+			case 3: return (u32)x86->si;
+			case 4: return (u32)x86->di;
+			default: return (u32)x86->bp;
+			}
+		}
+		switch (n) {
+		case 0: return x86->di;
+		case 1: return x86->si;
+		case 2: return x86->dx;
+		case 3: return x86->r10;
+		case 4: return x86->r8;
+		default: return x86->r9;
+		}
+	}
+	if (bpf_core_field_exists(struct pt_regs___arm64, syscallno)) {
+		const struct pt_regs___arm64 *arm64 = (const void *)regs;
+
+		/* The result is in x0 by now. */
+		return n == 0 ? arm64->orig_x0 : arm64->regs[n];
+	}
+	return 0;
+}
+
+/* Hands the call over to the program that stands behind `mine` in its row; comes back when there is none. */
+static __always_inline void syscall_next(void *ctx, u32 call, enum syscall_slot mine)
+{
+	bool behind = mine == SLOT_NONE;
+
+	for (int i = 0; i < SLOTS_PER_CALL; i++) {
+		u32 slot = slots_of_call[MASK(call, CALLS - 1)][i];
+
+		if (behind && slot)
+			bpf_tail_call(ctx, &syscall_exits, slot);
+		if (slot == mine)
+			behind = true;
+	}
+}
+
+#endif
