@@ -55,7 +55,9 @@ Napi::Function Sensor::Define(Napi::Env env) {
     InstanceMethod("start", &Sensor::Start),
     InstanceMethod("drain", &Sensor::Drain), InstanceMethod("counters", &Sensor::Counters),
     InstanceMethod("ringUsed", &Sensor::RingUsed), InstanceMethod("forget", &Sensor::Forget),
-    InstanceMethod("exclude", &Sensor::Exclude), InstanceMethod("stats", &Sensor::Stats),
+    InstanceMethod("exclude", &Sensor::Exclude), InstanceMethod("set", &Sensor::Set),
+    InstanceMethod("update", &Sensor::Update), InstanceMethod("delete", &Sensor::Delete),
+    InstanceMethod("entries", &Sensor::Entries), InstanceMethod("stats", &Sensor::Stats),
     InstanceMethod("detach", &Sensor::Stop), InstanceMethod("close", &Sensor::Close),
   });
 }
@@ -123,10 +125,11 @@ void Sensor::MapGlobals() {
   const btf_var_secinfo* var = btf_var_secinfos(type);
   for (int i = 0; i < btf_vlen(type); i++, var++) {
     const char* name = btf__name_by_offset(types, btf__type_by_id(types, var->type)->name_off);
-    if (!strcmp(name, "enabled_events")) enabled_events_ = reinterpret_cast<uint64_t*>(globals_ + var->offset);
-    if (!strcmp(name, "wake_at")) wake_at_ = reinterpret_cast<uint32_t*>(globals_ + var->offset);
-    if (!strcmp(name, "excluded")) excluded_ = reinterpret_cast<uint32_t*>(globals_ + var->offset);
+    globals_by_name_[name] = {globals_ + var->offset, var->size};
   }
+  enabled_events_ = static_cast<uint64_t*>(globals_by_name_["enabled_events"].first);
+  wake_at_ = static_cast<uint32_t*>(globals_by_name_["wake_at"].first);
+  excluded_ = static_cast<uint32_t*>(globals_by_name_["excluded"].first);
   if (!enabled_events_ || !wake_at_ || !excluded_) {
     throw LoadError("ENOLAYOUT", "the BPF object lacks enabled_events, wake_at or excluded");
   }
@@ -323,6 +326,54 @@ Napi::Value Sensor::Exclude(const Napi::CallbackInfo& info) {
     return Napi::Boolean::New(info.Env(), true);
   }
   return Napi::Boolean::New(info.Env(), false);
+}
+
+/** set(name, value): a global of the programs that is written while they run. */
+Napi::Value Sensor::Set(const Napi::CallbackInfo& info) {
+  const auto at = globals_by_name_.find(info[0].As<Napi::String>().Utf8Value());
+  const uint64_t value = to_u64(info[1]);
+  if (!globals_ || at == globals_by_name_.end()) return Napi::Boolean::New(info.Env(), false);
+  const auto [address, size] = at->second;
+  if (size == 8) __atomic_store_n(static_cast<uint64_t*>(address), value, __ATOMIC_SEQ_CST);
+  if (size == 4) __atomic_store_n(static_cast<uint32_t*>(address), value, __ATOMIC_SEQ_CST);
+  return Napi::Boolean::New(info.Env(), size == 8 || size == 4);
+}
+
+/** The named map, when keys (and values) have its sizes; nullptr otherwise. */
+bpf_map* Sensor::Map(const std::string& name, size_t key, size_t value) {
+  bpf_map* map = objects_.empty() ? nullptr : Map(name.c_str());
+  return map && bpf_map__key_size(map) == key && (!value || bpf_map__value_size(map) == value) ? map : nullptr;
+}
+
+/** update(map, key, value): false when the map has no room, or is none. */
+Napi::Value Sensor::Update(const Napi::CallbackInfo& info) {
+  auto key = info[1].As<Napi::Uint8Array>(), value = info[2].As<Napi::Uint8Array>();
+  bpf_map* map = Map(info[0].As<Napi::String>(), key.ByteLength(), value.ByteLength());
+  return Napi::Boolean::New(info.Env(), map && !bpf_map_update_elem(bpf_map__fd(map), key.Data(), value.Data(), BPF_ANY));
+}
+
+/** delete(map, key) */
+Napi::Value Sensor::Delete(const Napi::CallbackInfo& info) {
+  auto key = info[1].As<Napi::Uint8Array>();
+  bpf_map* map = Map(info[0].As<Napi::String>(), key.ByteLength(), 0);
+  return Napi::Boolean::New(info.Env(), map && !bpf_map_delete_elem(bpf_map__fd(map), key.Data()));
+}
+
+/** entries(map): key and value of each entry, one behind the other, as [keys, values]. */
+Napi::Value Sensor::Entries(const Napi::CallbackInfo& info) {
+  bpf_map* map = objects_.empty() ? nullptr : Map(info[0].As<Napi::String>().Utf8Value().c_str());
+  auto out = Napi::Array::New(info.Env());
+  if (!map) return out;
+  uint32_t count = bpf_map__max_entries(map), batch = 0;
+  std::vector<uint8_t> keys(count * bpf_map__key_size(map)), values(count * bpf_map__value_size(map));
+  // The map is as large as the room, so one call has it all; ENOENT says that this was the end.
+  if (bpf_map_lookup_batch(bpf_map__fd(map), nullptr, &batch, keys.data(), values.data(), &count, nullptr) &&
+      errno != ENOENT) {
+    return out;
+  }
+  out.Set(0u, Napi::Buffer<uint8_t>::Copy(info.Env(), keys.data(), count * bpf_map__key_size(map)));
+  out.Set(1u, Napi::Buffer<uint8_t>::Copy(info.Env(), values.data(), count * bpf_map__value_size(map)));
+  return out;
 }
 
 /** Per program [runs, nanoseconds]; zero unless bpf_stats are on (sys.enableStats). */

@@ -25,6 +25,10 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   Napi::Value RingUsed(const Napi::CallbackInfo& info);
   Napi::Value Forget(const Napi::CallbackInfo& info);
   Napi::Value Exclude(const Napi::CallbackInfo& info);
+  Napi::Value Set(const Napi::CallbackInfo& info);
+  Napi::Value Update(const Napi::CallbackInfo& info);
+  Napi::Value Delete(const Napi::CallbackInfo& info);
+  Napi::Value Entries(const Napi::CallbackInfo& info);
   Napi::Value Stats(const Napi::CallbackInfo& info);
   Napi::Value Stop(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
@@ -36,6 +40,7 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   void Detach(const std::string& program);
   void DetachAll();
   bpf_map* Map(const char* name);
+  bpf_map* Map(const std::string& name, size_t key, size_t value);
   bpf_program* Find(const std::string& program);
   size_t Fill();
   void Wake();
@@ -54,6 +59,7 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   const unsigned long* producer_ = nullptr;  // followed by the data, mapped twice in a row
   uint8_t* globals_ = nullptr;               // .bss: enabled_events, wake_at, excluded
   size_t globals_size_ = 0;
+  std::map<std::string, std::pair<void*, size_t>> globals_by_name_;
   uint64_t* enabled_events_ = nullptr;
   uint32_t* wake_at_ = nullptr;
   int quiet_ticks_ = 0;

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Names each record once, so that its BTF exists; compiled with -Wpadded -Werror, read by gen-layout.ts. */
-#include "events.h"
+#include "filters.h"
 
 struct process_exec process_exec;
 struct process_fork process_fork;
 struct process_exit process_exit;
 struct network_connect network_connect;
 struct counters counters;
+struct verdict verdict;
+struct file_key file_key;
+struct network_key network_key;
+struct path_rule path_rule;
+struct budget budget;
 enum event_type event_type;
 enum program program;
 enum exec_flag exec_flag;
 enum connect_flag connect_flag;
+enum filter_kind filter_kind;
+enum path_rule_kind path_rule_kind;

@@ -4,6 +4,7 @@ import { Clock } from './clock.ts';
 import { processExec } from './decode/layout.gen.ts';
 import type { RawEvent, RecordBatch } from './decode/record.ts';
 import type { HostContext, Process } from './enrich/process.ts';
+import { Detail, readBlock } from './enrich/process-block.ts';
 import { Processes } from './enrich/processes.ts';
 import {
   type EventDefinition,
@@ -13,7 +14,7 @@ import {
   Severity,
 } from './events/event.ts';
 import type { Exporter } from './export/exporter.ts';
-import { Gaps, type Loss } from './export/gaps.ts';
+import { Gaps, type Loss, type ProcessLoss } from './export/gaps.ts';
 import { Ledger } from './ledger.ts';
 import { registerMetrics } from './metrics.ts';
 import * as at from './semconv.ts';
@@ -54,6 +55,7 @@ export class Agent {
   /** By event type; no entry = a record that only introduces a process. */
   readonly #events: (RunnableEvent | undefined)[] = [];
   readonly #gaps: Gaps;
+  readonly #host: HostContext;
   #exporter: Exporter | undefined;
   #delay: Histogram | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -62,11 +64,11 @@ export class Agent {
   constructor(options: AgentOptions) {
     this.#options = options;
     const { sensor, events, detail, body, host, seeds, tree } = options;
-    const context: HostContext = {
+    const context: HostContext = (this.#host = {
       clock: this.#clock,
       namespaces: host.namespaces,
       userName: (uid) => host.userName(uid),
-    };
+    });
     const hookOf = (program: string) =>
       sensor.hooks.find((hook) => hook.program === program && !hook.error)?.hook;
     for (const event of events)
@@ -92,7 +94,10 @@ export class Agent {
       (batch) => this.#take(batch),
       () => this.#exporter?.takesBatches ?? true,
     );
-    this.#timer = setInterval(() => this.#tellGaps(), GAP_INTERVAL_MS);
+    this.#timer = setInterval(() => {
+      sensor.refresh?.();
+      this.#tellGaps();
+    }, GAP_INTERVAL_MS);
   }
 
   /** The heart: every record of a drain to its process, and the two of them into bytes. */
@@ -174,10 +179,21 @@ export class Agent {
     });
   }
 
-  #tellGaps(): void {
+  /** What single processes lost to the rate limit. */
+  #limited(): readonly ProcessLoss[] {
+    const { sensor } = this.#options;
+    return (sensor.rateLimited?.() ?? []).flatMap(({ pid, startLow, startHigh, type, count }) => {
+      const process = this.processes.find(pid, startLow, startHigh);
+      const event = this.ledger.name(type);
+      if (process === undefined || event === undefined) return [];
+      return [{ event, count, block: readBlock(process, Detail.LEAN, this.#host) }];
+    });
+  }
+
+  #tellGaps(isLast = false): void {
     const { print, flushPrint } = this.#options;
     if (this.#exporter && !this.#exporter.hasRoom) return;
-    for (const record of this.#gaps.take(now())) {
+    for (const record of this.#gaps.take(now(), this.#limited(), isLast)) {
       this.#exporter?.emit(record);
       print?.(record);
     }
@@ -188,7 +204,7 @@ export class Agent {
   async stop(withinMs: number): Promise<void> {
     clearInterval(this.#timer);
     await this.#options.sensor.stop();
-    this.#tellGaps();
+    this.#tellGaps(true);
     this.#tell('agentsmith.sensor.stop', this.#hookAttributes());
     await this.#exporter?.shutdown(withinMs);
   }

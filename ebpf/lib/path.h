@@ -24,6 +24,7 @@ struct walk {
 	u32 offset;
 	u32 limit;
 	u32 at_root;
+	u32 leaf_end;
 };
 
 static long walk__step(u32 i, struct walk *w)
@@ -58,6 +59,8 @@ static long walk__step(u32 i, struct walk *w)
 				      BPF_CORE_READ(dentry, d_name.name));
 	if (n > 0 && n <= 256)
 		w->offset += n;
+	if (!w->leaf_end)
+		w->leaf_end = w->offset - 1;
 	w->dentry = parent;
 	return parent == dentry;    /* the pseudo root of a memfd, pipe or socket: its name is all there is */
 }
@@ -98,6 +101,7 @@ static __always_inline void path__append(struct builder *b, struct path_text *t,
 	}
 	t->length = w.offset - b->end;
 	b->end = w.offset;
+	b->leaf_end = w.leaf_end;
 }
 
 #endif

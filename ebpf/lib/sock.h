@@ -3,7 +3,7 @@
 #ifndef AGENTSMITH_SOCK_H
 #define AGENTSMITH_SOCK_H
 
-#include "task.h"
+#include "filter.h"
 
 /*
  * Results come in softirq, where the current task is a stranger: the whole actor is kept with the socket. Freed with
@@ -22,7 +22,7 @@ struct connect_attempt {
 	u16 family;
 	u16 protocol;
 	u16 state;                  /* enum attempt_state */
-	u32 unused;
+	u32 admission;              /* enum admission */
 };
 
 enum attempt_state { ATTEMPT_NONE, ATTEMPT_OPEN, ATTEMPT_REPORTED_PENDING };

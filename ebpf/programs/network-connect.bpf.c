@@ -20,7 +20,7 @@ static __always_inline void report(enum program program, struct sock *sk, struct
 	struct counters *c = bpf_map_lookup_elem(&counts, &key);
 	u64 waiting, sequence;
 
-	if (!c || !attempt(EVENT_NETWORK_CONNECT, a->who.pid))
+	if (!c || !attempt(EVENT_NETWORK_CONNECT, a->who.pid) || !admit(a->admission, EVENT_NETWORK_CONNECT))
 		return;
 	sequence = next_sequence();
 	waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
@@ -111,6 +111,10 @@ static __always_inline int begin(enum program program, struct bpf_sock_addr *ctx
 		((u32 *)a->daddr)[3] = address[3];
 	}
 	a->dport = bpf_ntohs(ctx->user_port);
+	a->admission = admission_of(filters ? filter__network(filter__actor(EVENT_NETWORK_CONNECT, task),
+							      EVENT_NETWORK_CONNECT, a->family, a->daddr)
+					    : DECISION_OPEN,
+				    EVENT_NETWORK_CONNECT, task, a->time);
 	a->protocol = ctx->protocol;
 	a->tid = task->pid;
 	bpf_core_read(a->comm, sizeof(a->comm), &task->comm);

@@ -8,7 +8,7 @@
  * kernel_execve, and slows every other system call.
  * Kernels: 5.10 (tp_btf). Escapes: failed execs (there is no new image).
  */
-#include "../lib/task.h"
+#include "../lib/filter.h"
 
 /* What TRACE_EVENT(sched_process_exec) hands over: include/trace/events/sched.h */
 SEC("tp_btf/sched_process_exec")
@@ -23,7 +23,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	enum event_type type = wanted ? EVENT_PROCESS_EXEC : EVENT_PROCESS;
 
 	pt_regs__learn(task);
-	if (!attempt(type, task->tgid) || !scratch__own(&b))
+	if (!(wanted ? attempt_by(type, task, now) : attempt(type, task->tgid)) || !scratch__own(&b))
 		return 0;
 	e = (void *)b.scratch->bytes;
 	b.end = sizeof(*e);

@@ -8,7 +8,7 @@
  * group_leader still holds, is the process's.
  * Kernels: 5.10 (tp_btf). Escapes: nothing known.
  */
-#include "../lib/task.h"
+#include "../lib/filter.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -26,6 +26,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	struct builder b = {};
 	struct process_exit *e;
 	u32 one = 1;
+	u64 now;
 
 	pt_regs__learn(task);
 	if (signal->live.counter || (task->flags & PF_KTHREAD))
@@ -34,18 +35,17 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	if (signal->nr_threads > 1 ? bpf_map_update_elem(&exiting, &key, &one, BPF_NOEXIST) != 0
 				   : bpf_map_lookup_elem(&exiting, &key) != NULL)
 		return 0;
-	if (!is_enabled(EVENT_PROCESS_EXIT)) {
+	now = bpf_ktime_get_boot_ns();
+	if (!is_enabled(EVENT_PROCESS_EXIT) || !attempt_by(EVENT_PROCESS_EXIT, task, now) || !scratch__own(&b)) {
 		bpf_map_delete_elem(&known, &key);
 		return 0;
 	}
-	if (!attempt(EVENT_PROCESS_EXIT, task->tgid) || !scratch__own(&b))
-		return 0;
 	/* From 6.16 on the memory map still stands here; before, only the fork or exec record could tell. */
 	if (task->mm && !is_known(task))
 		introduce(&b, task);
 	e = (void *)b.scratch->bytes;
 	b.end = sizeof(*e);
-	e->header.time = bpf_ktime_get_boot_ns();
+	e->header.time = now;
 	e->header.sequence = next_sequence();
 	e->header.tid = task->pid;
 	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);

@@ -46,6 +46,14 @@ export class Processes {
     return this.#byPid.size;
   }
 
+  /** A process that is known, by pid and start. */
+  find(pid: number, startLow: number, startHigh: number): Process | undefined {
+    const isIt = (process: Process | undefined) =>
+      process?.pid === pid && process.startLow === startLow && process.startHigh === startHigh;
+    const found = this.#byPid.get(pid);
+    return isIt(found) ? found : this.#exited.find(isIt);
+  }
+
   /** The process of an event, brought up to date by it. The entry holds until the next call. */
   of(event: RawEvent): Process {
     let process = this.#byPid.get(event.u32(who.pid));

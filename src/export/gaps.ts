@@ -11,6 +11,15 @@ export interface KernelLosses {
   counts(type: number): KernelCounts;
 }
 
+/** What one process lost to the rate limit, with its block. */
+export interface ProcessLoss {
+  readonly event: string;
+  readonly count: number;
+  readonly block: ReadableEvent['attributes'];
+}
+
+const RATE_LIMITED = 'rate_limited';
+
 /** How many records of an event are gone for one reason. */
 export interface Loss {
   readonly event: string;
@@ -35,12 +44,24 @@ export class Gaps {
     this.#since = now;
   }
 
-  /** One record for each event and reason with losses since the last call. */
-  take(now: bigint): ReadableEvent[] {
+  /**
+   * One record for each event and reason with losses since the last call.
+   *
+   * @param limited losses to the rate limit of which the process is known, since the last call
+   * @param isLast also tells those of which it is not: before, their process may yet be told
+   */
+  take(now: bigint, limited: readonly ProcessLoss[] = [], isLast = false): ReadableEvent[] {
     const records: ReadableEvent[] = [];
+    for (const { event, count, block } of limited) {
+      const record = gap(event, RATE_LIMITED, count, this.#since, now);
+      records.push({ ...record, attributes: { ...record.attributes, ...block } });
+      const name = `${event} ${RATE_LIMITED}`;
+      this.#told.set(name, (this.#told.get(name) ?? 0) + count);
+    }
     for (const { event, reason, count } of this.losses()) {
       // A gap record that is lost itself must not make another.
       if (event === GAP_EVENT_NAME) continue;
+      if (reason === RATE_LIMITED && !isLast) continue;
       const name = `${event} ${reason}`;
       const more = count - (this.#told.get(name) ?? 0);
       if (more <= 0) continue;

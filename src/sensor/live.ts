@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { closeSync, existsSync, readFileSync } from 'node:fs';
+import type { FilterRule } from '../config/filters.ts';
 import { counters, EventType, LAYOUT_ID } from '../decode/layout.gen.ts';
 import { RecordBatch } from '../decode/record.ts';
 import type { KernelCounts } from '../ledger.ts';
-import { type CgroupRoot, findCgroupRoot } from './cgroup.ts';
+import { Budgets, type Limited } from './budgets.ts';
+import { type CgroupRoot, cgroup2Mounts, findCgroupRoot } from './cgroup.ts';
+import { filterLookups, KernelFilters } from './filters.ts';
 import type { Native, NativeSensor } from './native.ts';
 import type { Hooked, HookReport, Sensor } from './sensor.ts';
 import { type Tier, Tiers, withoutOptional } from './tiers.ts';
@@ -14,6 +17,12 @@ export interface LiveOptions {
   readonly common: readonly string[];
   /** What is exported; {@link LiveSensor.choose} changes it. */
   readonly events: readonly Hooked[];
+  /** Types of all events by name, for filters. */
+  readonly types?: ReadonlyMap<string, number>;
+  /** What is not to be seen; {@link LiveSensor.filter} changes it. */
+  readonly filters?: readonly FilterRule[];
+  /** Frequent events that one process may send in a second; 0 = no limit. */
+  readonly rateLimit?: number;
   /** false: does without BPF trampolines also where they load. */
   readonly trampolines?: boolean;
   /** Environment variables that exec records carry. */
@@ -73,6 +82,9 @@ export class LiveSensor implements Sensor {
   readonly #sensor: NativeSensor;
   readonly #common: readonly string[];
   readonly #tiers: Tiers;
+  readonly #filters: KernelFilters;
+  readonly #budgets = new Budgets();
+  #rateLimit = 0;
   #events: readonly Hooked[] = [];
   #hooks: readonly HookReport[] = [];
   #cgroup: CgroupRoot = { fd: -1, scope: 'none', how: 'not looked for' };
@@ -81,6 +93,7 @@ export class LiveSensor implements Sensor {
   readonly #counters = new Float64Array(counters.SIZE / 8);
   /** What the counters said when the sensor was stopped. */
   readonly #last = new Map<number, KernelCounts>();
+  #lastBudgets: ReturnType<NativeSensor['entries']> | undefined;
   #offset = 0n;
   #onBatch: ((batch: RecordBatch) => void) | undefined;
 
@@ -105,6 +118,14 @@ export class LiveSensor implements Sensor {
       throw explain(error);
     }
     this.#batch = new RecordBatch(this.#sensor.buffer);
+    this.#filters = new KernelFilters(
+      this.#sensor,
+      filterLookups(
+        options.types ?? new Map(),
+        cgroup2Mounts(readFileSync('/proc/self/mountinfo', 'utf8'))[0],
+      ),
+    );
+    this.filter(options.filters ?? [], options.rateLimit ?? 0);
     this.choose(options.events);
     this.#readClocks();
   }
@@ -145,6 +166,31 @@ export class LiveSensor implements Sensor {
     this.#hooks = withoutOptional(this.#hooks, events);
   }
 
+  /**
+   * From now on these rules hold, and this many frequent events a process and second (0 = no limit).
+   *
+   * @throws RangeError for more path rules than there is room for
+   */
+  filter(rules: readonly FilterRule[], rateLimit: number): void {
+    this.#filters.set(rules, rateLimit);
+    this.#rateLimit = rateLimit;
+  }
+
+  /** Values of filters that mean nothing on this machine now; they hold as soon as they do. */
+  get unresolvedFilters(): readonly string[] {
+    return this.#filters.unresolved;
+  }
+
+  refresh(): void {
+    this.#filters.refresh();
+  }
+
+  rateLimited(): readonly Limited[] {
+    if (this.#rateLimit === 0) return [];
+    const [keys, values] = this.#lastBudgets ?? this.#sensor.entries('budgets');
+    return keys && values ? this.#budgets.read(keys, values) : [];
+  }
+
   #report(programs: readonly string[]): readonly HookReport[] {
     const found = this.#sensor.hooks().filter(({ program }) => programs.includes(program));
     const absent = programs.filter((name) => !found.some(({ program }) => program === name));
@@ -171,6 +217,7 @@ export class LiveSensor implements Sensor {
   async stop(): Promise<void> {
     this.#sensor.detach();
     for (let bytes = this.#sensor.drain(); bytes > 0; bytes = this.#sensor.drain()) this.#deliver(bytes);
+    if (this.#rateLimit > 0) this.#lastBudgets = this.#sensor.entries('budgets');
     for (let type = 0; type < EventType.TYPES; type++) this.#last.set(type, this.counts(type));
     this.#sensor.close();
   }

@@ -18,6 +18,13 @@ export interface NativeSensor {
   ringUsed(): number;
   forget(pid: number, startLow: number, startHigh: number): void;
   exclude(pid: number): boolean;
+  /** Writes a global of the programs; false when there is none of that name. */
+  set(name: string, value: bigint): boolean;
+  /** Map entries; false when the sizes are not the map's, or it is full. */
+  update(map: string, key: Uint8Array, value: Uint8Array): boolean;
+  delete(map: string, key: Uint8Array): boolean;
+  /** All keys and all values of a map, each one behind the other; empty when it could not be read. */
+  entries(map: string): readonly [] | readonly [keys: Buffer, values: Buffer];
   stats(): Record<string, { runs: number; nanoseconds: number; instructions: number }>;
   detach(): void;
   close(): void;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RecordBatch } from '../decode/record.ts';
 import type { KernelCounts } from '../ledger.ts';
+import type { Limited } from './budgets.ts';
 
 /** One program of the BPF object: where it is attached, or why it is not (`error` is empty when it is). */
 export interface HookReport {
@@ -75,6 +76,10 @@ export interface Sensor {
   counts(type: number): KernelCounts;
   readonly ringUsed: number;
   readonly ringBytes: number;
+  /** What single processes lost to the rate limit since the last call. */
+  rateLimited?(): readonly Limited[];
+  /** To be called about once a second: what filters mean is looked up again. */
+  refresh?(): void;
   /** The kernel introduces this process again when it next acts. */
   forget(pid: number, startLow: number, startHigh: number): void;
 }

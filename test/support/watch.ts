@@ -58,6 +58,7 @@ export class Watch {
       ringBytes: options.ringBytes ?? 8 << 20,
       common: COMMON_PROGRAMS,
       events: DEFINITIONS,
+      types: new Map(DEFINITIONS.map(({ name, type }) => [name, type])),
       environment: options.environment ?? ['LD_PRELOAD', 'SSH_CONNECTION'],
       ...(options.pendingAfterMs !== undefined && { pendingAfterMs: options.pendingAfterMs }),
     });
