@@ -52,7 +52,7 @@ uint64_t to_u64(Napi::Value value) {
 Napi::Function Sensor::Define(Napi::Env env) {
   return DefineClass(env, "Sensor", {
     InstanceMethod("hooks", &Sensor::Hooks), InstanceMethod("choose", &Sensor::Choose),
-    InstanceMethod("start", &Sensor::Start),
+    InstanceMethod("verify", &Sensor::Verify), InstanceMethod("start", &Sensor::Start),
     InstanceMethod("drain", &Sensor::Drain), InstanceMethod("counters", &Sensor::Counters),
     InstanceMethod("ringUsed", &Sensor::RingUsed), InstanceMethod("forget", &Sensor::Forget),
     InstanceMethod("exclude", &Sensor::Exclude), InstanceMethod("set", &Sensor::Set),
@@ -89,6 +89,7 @@ Sensor::Sensor(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Sensor>(info) 
     auto excluded = options.Get("excluded").As<Napi::Array>();
     for (uint32_t i = 0; i < excluded.Length() && i < kExcludedMax; i++) {
       excluded_[i] = excluded.Get(i).As<Napi::Number>().Uint32Value();
+      excluded_written_.push_back(excluded_[i]);
     }
   } catch (const LoadError& e) {
     Release();
@@ -188,6 +189,51 @@ void Sensor::Detach(const std::string& program) {
   attached_.erase(at);
 }
 
+/** Whether the kernel still runs a program: root can detach links of cgroups, and take programs out of an array. */
+bool Sensor::IsAttached(const Hook& hook, bpf_link* link) {
+  if (hook.slot) {
+    uint32_t id = 0;
+    return !bpf_map_lookup_elem(bpf_map__fd(Map("syscall_exits")), &hook.slot, &id);
+  }
+  bpf_link_info data = {};
+  uint32_t size = sizeof data;
+  if (bpf_obj_get_info_by_fd(bpf_link__fd(link), &data, &size)) return false;
+  return data.type != BPF_LINK_TYPE_CGROUP || data.cgroup.cgroup_id != 0;
+}
+
+/**
+ * verify(): what somebody else has undone: names of programs that are not attached any more, and of globals that are not
+ * as they were written. The programs count as detached, so that choose() attaches them again; globals are put right.
+ */
+Napi::Value Sensor::Verify(const Napi::CallbackInfo& info) {
+  auto programs = Napi::Array::New(info.Env()), globals = Napi::Array::New(info.Env());
+  for (const Hook& hook : hooks_) {
+    const auto at = attached_.find(hook.program);
+    if (at == attached_.end() || IsAttached(hook, at->second)) continue;
+    programs.Set(programs.Length(), hook.program);
+    Detach(hook.program);
+  }
+  for (const auto& [name, value] : written_) {
+    const auto [address, size] = globals_by_name_[name];
+    uint64_t now = 0;
+    memcpy(&now, address, size);
+    if (now == value) continue;
+    globals.Set(globals.Length(), name);
+    memcpy(address, &value, size);
+  }
+  const size_t bytes = excluded_written_.size() * sizeof(uint32_t);
+  const bool more = excluded_written_.size() < kExcludedMax && excluded_ && excluded_[excluded_written_.size()];
+  if (excluded_ && (more || memcmp(excluded_, excluded_written_.data(), bytes))) {
+    globals.Set(globals.Length(), "excluded");
+    memset(excluded_, 0, kExcludedMax * sizeof(uint32_t));
+    memcpy(excluded_, excluded_written_.data(), bytes);
+  }
+  auto out = Napi::Object::New(info.Env());
+  out.Set("programs", programs);
+  out.Set("globals", globals);
+  return out;
+}
+
 void Sensor::DetachAll() {
   while (!attached_.empty()) Detach(std::string(attached_.begin()->first));
 }
@@ -203,6 +249,7 @@ Napi::Value Sensor::Choose(const Napi::CallbackInfo& info) {
   std::set<std::string> unknown = wanted;
   for (const Hook& hook : hooks_) unknown.erase(hook.program);
   if (!unknown.empty()) Load(unknown);
+  written_["enabled_events"] = to_u64(info[1]);
   __atomic_store_n(enabled_events_, to_u64(info[1]), __ATOMIC_SEQ_CST);
   for (Hook& hook : hooks_) {
     if (!wanted.count(hook.program)) Detach(hook.program);
@@ -323,6 +370,7 @@ Napi::Value Sensor::Exclude(const Napi::CallbackInfo& info) {
   for (size_t i = 0; !objects_.empty() && i < kExcludedMax; i++) {
     if (excluded_[i]) continue;
     excluded_[i] = info[0].As<Napi::Number>().Uint32Value();
+    excluded_written_.push_back(excluded_[i]);
     return Napi::Boolean::New(info.Env(), true);
   }
   return Napi::Boolean::New(info.Env(), false);
@@ -334,6 +382,7 @@ Napi::Value Sensor::Set(const Napi::CallbackInfo& info) {
   const uint64_t value = to_u64(info[1]);
   if (!globals_ || at == globals_by_name_.end()) return Napi::Boolean::New(info.Env(), false);
   const auto [address, size] = at->second;
+  written_[at->first] = value;
   if (size == 8) __atomic_store_n(static_cast<uint64_t*>(address), value, __ATOMIC_SEQ_CST);
   if (size == 4) __atomic_store_n(static_cast<uint32_t*>(address), value, __ATOMIC_SEQ_CST);
   return Napi::Boolean::New(info.Env(), size == 8 || size == 4);

@@ -19,6 +19,7 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
  private:
   Napi::Value Hooks(const Napi::CallbackInfo& info);
   Napi::Value Choose(const Napi::CallbackInfo& info);
+  Napi::Value Verify(const Napi::CallbackInfo& info);
   Napi::Value Start(const Napi::CallbackInfo& info);
   Napi::Value Drain(const Napi::CallbackInfo& info);
   Napi::Value Counters(const Napi::CallbackInfo& info);
@@ -39,6 +40,7 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   void Attach(Hook& hook, int cgroup_fd);
   void Detach(const std::string& program);
   void DetachAll();
+  bool IsAttached(const Hook& hook, bpf_link* link);
   bpf_map* Map(const char* name);
   bpf_map* Map(const std::string& name, size_t key, size_t value);
   bpf_program* Find(const std::string& program);
@@ -60,6 +62,9 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   uint8_t* globals_ = nullptr;               // .bss: enabled_events, wake_at, excluded
   size_t globals_size_ = 0;
   std::map<std::string, std::pair<void*, size_t>> globals_by_name_;
+  /** What was written there: nobody else has any business with it. */
+  std::map<std::string, uint64_t> written_;
+  std::vector<uint32_t> excluded_written_;
   uint64_t* enabled_events_ = nullptr;
   uint32_t* wake_at_ = nullptr;
   int quiet_ticks_ = 0;

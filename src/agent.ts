@@ -16,8 +16,10 @@ import {
 import type { Exporter } from './export/exporter.ts';
 import { Gaps, type Loss, type ProcessLoss } from './export/gaps.ts';
 import { Ledger } from './ledger.ts';
+import { log } from './log.ts';
 import { registerMetrics } from './metrics.ts';
 import * as at from './semconv.ts';
+import type { HookChange } from './sensor/guard.ts';
 import type { Seed, Sensor } from './sensor/sensor.ts';
 
 /** Where the records of a run go beside or instead of a receiver: lines of text. */
@@ -95,7 +97,7 @@ export class Agent {
       () => this.#exporter?.takesBatches ?? true,
     );
     this.#timer = setInterval(() => {
-      sensor.refresh?.();
+      for (const change of sensor.refresh?.() ?? []) this.#tellChange(change);
       this.#tellGaps();
     }, GAP_INTERVAL_MS);
   }
@@ -166,17 +168,35 @@ export class Agent {
     };
   }
 
-  #tell(eventName: string, attributes: ReadableEvent['attributes']): void {
+  /** One record for each event that a change of its hooks concerns. */
+  #tellChange({ program, hook, cause }: HookChange): void {
+    const { sensor, events } = this.#options;
+    const concerned = events.filter((event) =>
+      sensor.hooksOf(event).some((each) => program === undefined || each.program === program),
+    );
+    for (const { name } of concerned) {
+      const body = `${name.replace('agentsmith.', '')}: ${cause}${hook === undefined ? '' : ` (${hook})`}`;
+      log.warn(body);
+      this.#tell(
+        'agentsmith.sensor.hook.change',
+        {
+          [at.SENSOR_CHANGE_EVENT]: name,
+          ...(hook !== undefined && { [at.SENSOR_CHANGE_HOOK]: hook }),
+          [at.SENSOR_CHANGE_CAUSE]: cause,
+        },
+        { severity: Severity.WARN, body },
+      );
+    }
+  }
+
+  #tell(
+    eventName: string,
+    attributes: ReadableEvent['attributes'],
+    { severity = Severity.INFO as number, body = eventName.replace('agentsmith.', '') } = {},
+  ): void {
     const time = now();
-    const body = eventName.replace('agentsmith.', '');
-    this.#exporter?.emit({
-      eventName,
-      severityNumber: Severity.INFO,
-      time,
-      observed: time,
-      body,
-      attributes,
-    });
+    const record = { eventName, severityNumber: severity, time, observed: time, body, attributes };
+    this.#exporter?.emit(record);
   }
 
   /** What single processes lost to the rate limit. */

@@ -7,6 +7,7 @@ import type { KernelCounts } from '../ledger.ts';
 import { Budgets, type Limited } from './budgets.ts';
 import { type CgroupRoot, cgroup2Mounts, findCgroupRoot } from './cgroup.ts';
 import { filterLookups, KernelFilters } from './filters.ts';
+import { Guard, type HookChange } from './guard.ts';
 import type { Native, NativeSensor } from './native.ts';
 import type { Hooked, HookReport, Sensor } from './sensor.ts';
 import { type Tier, Tiers, withoutOptional } from './tiers.ts';
@@ -84,6 +85,7 @@ export class LiveSensor implements Sensor {
   readonly #tiers: Tiers;
   readonly #filters: KernelFilters;
   readonly #budgets = new Budgets();
+  readonly #guard: Guard;
   #rateLimit = 0;
   #events: readonly Hooked[] = [];
   #hooks: readonly HookReport[] = [];
@@ -125,6 +127,7 @@ export class LiveSensor implements Sensor {
         cgroup2Mounts(readFileSync('/proc/self/mountinfo', 'utf8'))[0],
       ),
     );
+    this.#guard = new Guard(this.#sensor);
     this.filter(options.filters ?? [], options.rateLimit ?? 0);
     this.choose(options.events);
     this.#readClocks();
@@ -181,8 +184,12 @@ export class LiveSensor implements Sensor {
     return this.#filters.unresolved;
   }
 
-  refresh(): void {
+  refresh(): readonly HookChange[] {
     this.#filters.refresh();
+    return this.#guard.check(this.#hooks, () => {
+      this.choose(this.#events);
+      return this.#hooks;
+    });
   }
 
   rateLimited(): readonly Limited[] {

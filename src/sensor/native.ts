@@ -11,6 +11,8 @@ export interface NativeSensor {
   hooks(): HookReport[];
   /** Exactly these programs are attached from now on; cgroupFd -1 = no cgroup programs. */
   choose(programs: readonly string[], enabledEvents: bigint, cgroupFd: number): void;
+  /** What somebody else has undone since: programs are attached again by `choose`, globals were put right. */
+  verify(): { readonly programs: readonly string[]; readonly globals: readonly string[] };
   start(onBatch: (bytes: number) => void): void;
   drain(): number;
   /** The words of struct counters of one event type. */

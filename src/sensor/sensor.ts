@@ -2,6 +2,7 @@
 import type { RecordBatch } from '../decode/record.ts';
 import type { KernelCounts } from '../ledger.ts';
 import type { Limited } from './budgets.ts';
+import type { HookChange } from './guard.ts';
 
 /** One program of the BPF object: where it is attached, or why it is not (`error` is empty when it is). */
 export interface HookReport {
@@ -78,8 +79,12 @@ export interface Sensor {
   readonly ringBytes: number;
   /** What single processes lost to the rate limit since the last call. */
   rateLimited?(): readonly Limited[];
-  /** To be called about once a second: what filters mean is looked up again. */
-  refresh?(): void;
+  /**
+   * To be called about once a second: what filters mean is looked up again, and what somebody has undone is put right.
+   *
+   * @returns what was found changed
+   */
+  refresh?(): readonly HookChange[];
   /** The kernel introduces this process again when it next acts. */
   forget(pid: number, startLow: number, startHigh: number): void;
 }
