@@ -73,11 +73,17 @@ export class Batches {
     this.#observed[1] = Number(time >> 32n);
   }
 
-  /** Appends one event as LogRecord, straight from its ring bytes. */
+  /** Appends one event as LogRecord, straight from its ring bytes. @throws what a column throws */
   append(definition: RunnableEvent, event: RawEvent, process: Process): void {
     const out = this.#writer;
     const start = this.#begin();
-    definition.write(event, process, this.#observed, out);
+    try {
+      definition.write(event, process, this.#observed, out);
+    } catch (error) {
+      // A column of a user's own: nothing of the record may stay.
+      out.at = start - 3;
+      throw error;
+    }
     this.#end(start, definition.type, definition.severity);
   }
 

@@ -171,6 +171,11 @@ export class FastExporter implements Exporter {
     this.#batches.append(definition, event, process);
   }
 
+  /** A record that is LogRecord bytes already, and counted as received. */
+  appendRecord(record: Uint8Array, type: number, severity: number): void {
+    this.#batches.appendRecord(record, type, severity);
+  }
+
   emit(record: ReadableEvent): void {
     emit(this.#logger, record);
   }
