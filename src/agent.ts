@@ -48,7 +48,8 @@ export interface AgentOptions {
   readonly host: Pick<HostContext, 'namespaces' | 'userName'>;
   readonly seeds?: ReadonlyMap<number, Seed>;
   readonly tree?: number;
-  readonly print?: PrintRecord;
+  /** Asked anew for each drain: undefined while nobody reads. */
+  readonly print?: PrintRecord | undefined;
   /** Called after the records of a drain were printed: one write for all of them. */
   readonly flushPrint?: () => void;
   /** Makes the exporter, which counts in the agent's ledger. */

@@ -239,7 +239,7 @@ service: {extensions: [health_check], pipelines: {logs: {receivers: [${name}], e
     }
   });
 
-  it('is refused before anything is watched when it can never be written', async () => {
+  it('is refused at start when it can never be written', async () => {
     symlinkSync('/dev/null', path);
     for (const [file, why] of [
       [path, /^error: \S+events\.jsonl: is a symbolic link, which is not followed \(ELOOP\)$/m],
