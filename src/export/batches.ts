@@ -79,6 +79,7 @@ export class Batches {
     const start = this.#begin();
     try {
       definition.write(event, process, this.#observed, out);
+      if (out.at - start > RECORD_MAX) throw new RangeError('the record is too large');
     } catch (error) {
       // A column of a user's own: nothing of the record may stay.
       out.at = start - 3;
@@ -87,11 +88,13 @@ export class Batches {
     this.#end(start, definition.type, definition.severity);
   }
 
-  /** Appends a record that is LogRecord bytes already. */
-  appendRecord(record: Uint8Array, type: number, severity: number): void {
+  /** Appends a record that is LogRecord bytes already; false = it is larger than a record may be. */
+  appendRecord(record: Uint8Array, type: number, severity: number): boolean {
+    if (record.length > RECORD_MAX) return false;
     const start = this.#begin();
     this.#writer.copy(record, 0, record.length);
     this.#end(start, type, severity);
+    return true;
   }
 
   /** ScopeLogs.log_records (field 2); two bytes are kept for the length, as nearly every record needs them. */

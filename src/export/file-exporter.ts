@@ -41,7 +41,10 @@ export class FileExporter implements Exporter {
   readonly #logger: Logger;
   readonly #queue: Line[] = [];
   #pending = 0;
-  #writing: Promise<void> | undefined;
+  /** On its way to the disk; nobody can take it back. */
+  #current: Line | undefined;
+  #isWriting = false;
+  #written: Promise<void> = Promise.resolve();
   /** errno's name while it fails: told once. */
   #failing: string | undefined;
   #missing = 0;
@@ -82,7 +85,7 @@ export class FileExporter implements Exporter {
   }
 
   appendRecord(record: Uint8Array, type: number, severity: number): void {
-    this.#batches.appendRecord(record, type, severity);
+    if (!this.#batches.appendRecord(record, type, severity)) this.#ledger.lost(type, 'too_large');
   }
 
   emit(record: ReadableEvent): void {
@@ -94,13 +97,15 @@ export class FileExporter implements Exporter {
     this.#closed = true;
     const timer = setTimeout(() => this.abort(), withinMs);
     // A device that hangs must not hold the end.
-    await Promise.race([this.#writing?.then(() => this.#file.close()), this.#aborted.promise]);
+    await Promise.race([this.#written.then(() => this.#file.close()), this.#aborted.promise]);
     clearTimeout(timer);
     if (this.#missing > 0) this.#options.onState({ kind: 'ended', missing: this.#missing });
   }
 
   abort(): void {
     this.#closed = true;
+    if (this.#current) this.#lose(this.#current, 'shutdown');
+    this.#current = undefined;
     for (const line of this.#queue.splice(0)) this.#lose(line, 'shutdown');
     this.#aborted.resolve();
   }
@@ -114,23 +119,28 @@ export class FileExporter implements Exporter {
       else this.#queue.push(line);
     }
     this.#batches.recycle(batch);
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined;
-    });
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    this.#written = this.#write();
   }
 
   async #write(): Promise<void> {
     for (let line = this.#queue.shift(); line; line = this.#queue.shift()) {
-      try {
-        await this.#file.append(line.bytes);
+      this.#current = line;
+      const error = await this.#file.append(line.bytes).catch((e) => outputError(this.#options.path, e));
+      // Given up meanwhile.
+      if (this.#current !== line) continue;
+      this.#current = undefined;
+      if (error) {
+        this.#lose(line, 'write_failed');
+        this.#failed(error);
+      } else {
         this.#pending -= line.bytes.length;
         this.#ledger.exportedBatch(line);
         this.#succeeded();
-      } catch (error) {
-        this.#lose(line, 'write_failed');
-        this.#failed(outputError(this.#options.path, error));
       }
     }
+    this.#isWriting = false;
   }
 
   #lose(line: Line, reason: 'shutdown' | 'queue_full' | 'write_failed'): void {

@@ -97,7 +97,9 @@ class JsonBytes {
 
   ascii(text: string): void {
     this.room(text.length);
-    for (let i = 0; i < text.length; i++) this.bytes[this.at++] = text.charCodeAt(i);
+    const { bytes, at } = this;
+    for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
+    this.at = at + text.length;
   }
 
   byte(code: number): void {

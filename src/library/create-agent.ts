@@ -100,7 +100,10 @@ const OWN_NAMES_MAX = 12;
 const initial = <T>(option: { readonly initial?: string; parse(text: string, names: never): T }): T =>
   option.parse(option.initial!, undefined as never);
 
-/** Makes an agent; nothing happens before `start`. @throws TypeError, UsageError for settings that cannot be */
+/**
+ * Makes an agent; nothing happens before `start`. What it has to say it says to OpenTelemetry's `diag`; with a receiver
+ * or pieces of the user's it also sets OpenTelemetry's global error handler, to one that says each message once a minute.
+ * @throws TypeError, UsageError for settings that cannot be */
 export function createAgent(config: AgentConfig = {}): EmbeddedAgent {
   return new Embedded(config);
 }
@@ -112,6 +115,7 @@ class Embedded implements EmbeddedAgent {
   readonly #readers = new Set<RecordReader>();
   readonly #ownNames = new Set<string>();
   readonly #ended = Promise.withResolvers<Error | undefined>();
+  #starting: Promise<void> | undefined;
   #agent: Agent | undefined;
   #stopped: Promise<Books> | undefined;
   hooks: EmbeddedAgent['hooks'] = [];
@@ -133,7 +137,12 @@ class Embedded implements EmbeddedAgent {
   }
 
   async start(): Promise<void> {
-    if (this.#agent) throw new Error('the agent was started before');
+    if (this.#starting || this.#stopped) throw new Error('the agent was started or stopped before');
+    this.#starting = this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
     const { detail = 'standard', body = true, tree, recording } = this.#config;
     const views = (this.#config.views ?? []).map((view) =>
       view.over(this.#all.find(({ name }) => name === `agentsmith.${view.record}`)!),
@@ -141,24 +150,24 @@ class Embedded implements EmbeddedAgent {
     const exporter = exporterFor(this.#destination());
     const source = recording === undefined ? this.#openHost(views) : this.#openRecording(recording);
     const readers = this.#readers;
-    this.hooks = source.sensor.hooks;
-    this.#agent = new Agent({
-      ...source,
-      events: this.#events,
-      views,
-      detail,
-      body,
-      ...(tree !== undefined && { tree }),
-      ...(exporter && { exporter }),
-      // Records are made readable only while somebody reads.
-      get print() {
-        return readers.size === 0 ? undefined : (record: ReadableEvent) => pushAll(readers, record);
-      },
-    });
     try {
-      await this.#agent.start();
+      const agent = new Agent({
+        ...source,
+        events: this.#events,
+        views,
+        detail,
+        body,
+        ...(tree !== undefined && { tree }),
+        ...(exporter && { exporter }),
+        // Records are made readable only while somebody reads.
+        get print() {
+          return readers.size === 0 ? undefined : (record: ReadableEvent) => pushAll(readers, record);
+        },
+      });
+      await agent.start();
+      this.#agent = agent;
+      this.hooks = source.sensor.hooks;
     } catch (error) {
-      this.#agent = undefined;
       await source.sensor.stop();
       throw error;
     }
@@ -227,6 +236,7 @@ class Embedded implements EmbeddedAgent {
   }
 
   async #stop(withinMs: number): Promise<Books> {
+    await this.#starting?.catch(() => {});
     await this.#agent?.stop(withinMs);
     for (const reader of this.#readers) reader.end();
     this.#readers.clear();

@@ -285,6 +285,37 @@ describe('createAgent', () => {
     }
   });
 
+  it('loses, and counts, only the record that is larger than any request may be', async () => {
+    const sink = await OtlpSink.start();
+    const path = join(folder, 'large.jsonl');
+    try {
+      const { books } = await run(
+        {
+          endpoint: sink.url,
+          file: path,
+          processors: [
+            processor((record) => {
+              if (record.eventName === EXEC) record.setAttribute('example.large', 'x'.repeat(5_000_000));
+            }),
+          ],
+        },
+        (agent) => agent.emit({ eventName: 'example.large', body: 'x'.repeat(1_000_000) }),
+      );
+      assert.deepEqual(
+        new Map(books.lost.map(({ event, reason, count }) => [`${event} ${reason}`, count])),
+        new Map([
+          [`${EXEC} too_large`, count(EXEC)],
+          ['example.large too_large', 1],
+        ]),
+      );
+      assert.equal(sink.records().filter(isOwn).length, fixture.length - count(EXEC));
+      assert.equal((await readCollectorFile(path)).records.length, sink.records().length);
+      assert.equal(total(books), books.received);
+    } finally {
+      await sink.close();
+    }
+  });
+
   it('refuses settings that cannot be, before or at start, and can be stopped in any state', async () => {
     assert.throws(() => createAgent({ events: ['nothing'] }), /no event is called "nothing"/);
     assert.throws(
@@ -299,10 +330,15 @@ describe('createAgent', () => {
     const once = createAgent({ recording: FIXTURE });
     assert.throws(() => once.emit({ eventName: 'example.x' }), /does not run/);
     await once.start();
-    await assert.rejects(once.start(), /started before/);
+    await assert.rejects(once.start(), /started or stopped before/);
     const [first, second] = await Promise.all([once.stop(), once.stop()]);
     assert.equal(first, second);
     assert.throws(() => once.emit({ eventName: 'example.x' }), /does not run/);
+    await assert.rejects(once.start(), /started or stopped before/);
     assert.deepEqual(await once.events().next(), { done: true, value: undefined });
+    const hasty = createAgent({ recording: FIXTURE });
+    const started = hasty.start();
+    assert.deepEqual((await hasty.stop()).lost, []);
+    await started;
   });
 });
