@@ -4,6 +4,7 @@
  * agentsmith-otel as a library: an agent within a program. What is exported here keeps its meaning within a major
  * version; modules beneath are not to be imported.
  */
+export { UsageError } from './config/usage-error.ts';
 export type { RawEvent } from './decode/record.ts';
 export type { Column } from './events/column.ts';
 /** Columns over the fields of a kernel record, for `defineEvent`. */
@@ -28,6 +29,7 @@ export {
   type Books,
   createAgent,
   type EmbeddedAgent,
+  type OwnFile,
   type OwnRecord,
 } from './library/create-agent.ts';
 export {

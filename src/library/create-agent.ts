@@ -3,7 +3,8 @@ import { diag } from '@opentelemetry/api';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import type { LogRecordExporter, LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import { Agent } from '../agent.ts';
-import { OPTIONS } from '../config/options.ts';
+import { type OptionName, type OptionValues, optionOf } from '../config/options.ts';
+import { UsageError } from '../config/usage-error.ts';
 import { eventNames } from '../config/values.ts';
 import { type EventDefinition, type ReadableEvent, Severity } from '../events/event.ts';
 import { eventDefinitions } from '../events/index.ts';
@@ -15,12 +16,21 @@ import { openHost, openRecording } from '../sources.ts';
 import { checkOwnName, type DefinedEvent } from './define-event.ts';
 import { RecordReader } from './reader.ts';
 
+/** A file of OTLP-JSON lines. */
+export interface OwnFile {
+  readonly path: string;
+  /** It is turned over at this size: from 1 MiB to 64 GiB, 100 MiB by default. */
+  readonly maxBytes?: number;
+  /** Full files that are kept beside it: from 1 to 1000, 5 by default. */
+  readonly keep?: number;
+}
+
 /** Settings of {@link createAgent}; all may be left out. The names are those of the command line. */
 export interface AgentConfig {
   /** Sends logs and metrics to this OTLP/gRPC receiver. OTEL_EXPORTER_OTLP_* say the rest: headers, certificates, … */
   readonly endpoint?: string;
   /** Writes OTLP-JSON lines into this file. */
-  readonly file?: string | { readonly path: string; readonly maxBytes?: number; readonly keep?: number };
+  readonly file?: string | OwnFile;
   /** Which events: names with or without `agentsmith.`, globs (`process.*`). All by default; none with `[]`. */
   readonly events?: readonly string[];
   /** Events of one's own over the kernel's records (`defineEvent`). */
@@ -75,7 +85,10 @@ export interface Books {
 
 /** An agent within a program. */
 export interface EmbeddedAgent extends AsyncDisposable {
-  /** Attaches to the kernel and starts the stream. @throws SensorError, EndpointError, OutputFileError, RecordingError */
+  /**
+   * Attaches to the kernel and starts the stream.
+   * @throws SensorError, EndpointError, OutputFileError, RecordingError, UsageError
+   */
   start(): Promise<void>;
   /** Detaches, delivers what was seen before, at most `withinMs` (5 s), and ends the readers. Again: the same books. */
   stop(withinMs?: number): Promise<Books>;
@@ -97,8 +110,20 @@ const FLUSH_MS = 5000;
 /** Names of views and own records: the ledger is a small table (ledger.ts), and these stand beside the agent's own. */
 const OWN_NAMES_MAX = 12;
 
-const initial = <T>(option: { readonly initial?: string; parse(text: string, names: never): T }): T =>
-  option.parse(option.initial!, undefined as never);
+/** The value of an option of the command line, by the same bounds. @throws UsageError that names the setting */
+function setting<K extends OptionName>(
+  name: K,
+  value: string | number | undefined,
+): NonNullable<OptionValues[K]> {
+  const { parse, initial } = optionOf(name);
+  try {
+    return parse(value === undefined ? initial! : `${value}`, undefined as never) as NonNullable<
+      OptionValues[K]
+    >;
+  } catch (error) {
+    throw new UsageError(`${name}: ${(error as Error).message}`);
+  }
+}
 
 /**
  * Makes an agent; nothing happens before `start`. What it has to say it says to OpenTelemetry's `diag`; with a receiver
@@ -176,8 +201,8 @@ class Embedded implements EmbeddedAgent {
   #openHost(views: readonly { readonly base: EventDefinition }[]): ReturnType<typeof openHost> {
     const { ringSize, environment } = this.#config;
     const settings = {
-      ringSize: ringSize ?? initial(OPTIONS.ringSize),
-      environment: environment ?? initial(OPTIONS.environment),
+      ringSize: setting('ringSize', ringSize),
+      environment: setting('environment', environment?.join()),
       bpfObject: undefined,
     };
     return openHost(settings, [...new Set([...this.#events, ...views.map(({ base }) => base)])]);
@@ -197,8 +222,8 @@ class Embedded implements EmbeddedAgent {
       ...(path !== undefined && {
         file: {
           path,
-          maxBytes: maxBytes ?? initial(OPTIONS.outputSize),
-          keep: keep ?? initial(OPTIONS.outputFiles),
+          maxBytes: setting('outputSize', maxBytes),
+          keep: setting('outputFiles', keep),
           onState: (status) =>
             diag.warn(
               status.kind === 'failed'
@@ -217,8 +242,8 @@ class Embedded implements EmbeddedAgent {
       pipeline: 'fast',
       logs: grpcOptions('LOGS', endpoint),
       metrics: grpcOptions('METRICS', endpoint),
-      queueBytes: queueSize ?? initial(OPTIONS.queueSize),
-      metricsIntervalMs: metricsInterval ?? initial(OPTIONS.metricsInterval),
+      queueBytes: setting('queueSize', queueSize),
+      metricsIntervalMs: setting('metricsInterval', metricsInterval && `${metricsInterval}ms`),
       onState: (status) => {
         if (status.ok) diag.info(`${endpoint}: takes records again`);
         else diag.warn(status.error.message);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The library over a recording. Over the kernel: test/e2e/library.test.ts.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ExportResultCode } from '@opentelemetry/core';
@@ -323,6 +323,17 @@ describe('createAgent', () => {
         defineEvent('process.exec', { name: 'agentsmith.x', about: '', attributes: () => ({}), summary: [] }),
       TypeError,
     );
+    const path = join(folder, 'never');
+    for (const [config, message] of [
+      [{ file: { path, maxBytes: 1000 } }, /^outputSize: "1000" is no size/],
+      [{ file: { path, keep: 0 } }, /^outputFiles: /],
+      [{ endpoint: 'http://127.0.0.1:1', queueSize: 1 }, /^queueSize: /],
+      [{ endpoint: 'http://127.0.0.1:1', metricsInterval: -1 }, /^metricsInterval: /],
+    ] as const) {
+      const refused = createAgent({ recording: FIXTURE, ...config });
+      await assert.rejects(refused.start(), { message });
+    }
+    assert.ok(!existsSync(path));
     const agent = createAgent({ recording: FIXTURE, file: join(folder, 'none', 'x') });
     await assert.rejects(agent.start(), OutputFileError);
     assert.deepEqual(await agent.stop(), { received: 0, delivered: 0, filtered: 0, lost: [] });
