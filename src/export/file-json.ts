@@ -77,9 +77,9 @@ const ENVELOPE_RESOURCE: Message = [undefined, field('resource', resource)];
 const ENVELOPE_SCOPE: Message = [undefined, field('scope', scope), undefined, field('schemaUrl', 'text')];
 
 /** `\n`, `\"`, `\u001f`: what a byte becomes within a JSON string where it is not itself. */
-const ESCAPES: readonly (string | undefined)[] = Array.from({ length: 256 }, (_, code) => {
-  const text = String.fromCharCode(code);
-  return code < 128 && JSON.stringify(text) !== `"${text}"` ? JSON.stringify(text).slice(1, -1) : undefined;
+const ESCAPES: readonly (Uint8Array | undefined)[] = Array.from({ length: 256 }, (_, code) => {
+  const text = JSON.stringify(String.fromCharCode(code)).slice(1, -1);
+  return code < 128 && text.length > 1 ? Uint8Array.from(text, (letter) => letter.charCodeAt(0)) : undefined;
 });
 const NEEDS_ESCAPE = Uint8Array.from(ESCAPES, (escaped) => (escaped === undefined ? 0 : 1));
 
@@ -115,8 +115,12 @@ class JsonBytes {
     bytes[at++] = 0x22;
     for (let i = start; i < end; i++) {
       const code = from[i]!;
-      if (NEEDS_ESCAPE[code] === 0) bytes[at++] = code;
-      else at += bytes.write(ESCAPES[code]!, at, 'latin1');
+      if (NEEDS_ESCAPE[code] === 0) {
+        bytes[at++] = code;
+        continue;
+      }
+      const escaped = ESCAPES[code]!;
+      for (let letter = 0; letter < escaped.length; letter++) bytes[at++] = escaped[letter]!;
     }
     bytes[at++] = 0x22;
     this.at = at;
@@ -134,6 +138,12 @@ class Input {
 
   /** A varint below 2^53: tags, lengths, uint32. */
   varint(): number {
+    // Nearly all are one byte.
+    const only = this.bytes[this.at]!;
+    if (only < 128) {
+      this.at++;
+      return only;
+    }
     let value = 0;
     for (let scale = 1; ; scale *= 128) {
       const byte = this.bytes[this.at++]!;
