@@ -170,7 +170,7 @@ export function configurationPage(): string {
 /** docs/metrics.md */
 export function metricsPage(): string {
   let page = `${HEAD}# Metrics\n\nSent over OTLP with the records, cumulative. The books hold at every moment:\n\n- \`attempted = submitted + filtered in the kernel + dropped{ring_full, reserved, rate_limited, no_memory}\`\n- \`received = exported + filtered in user space + in memory + dropped{others}\`\n\n\`dropped\` has the reason as \`error.type\`: \`ring_full\`, \`reserved\` (a frequent event refused while less than an eighth of the\nring was free, so that it cannot drown the others), \`rate_limited\`, \`no_memory\` (the kernel had no room to build it in),
-\`malformed\`, \`queue_full\`, \`too_large\`, \`rejected\`, \`shutdown\`. Of a batch\nthat a receiver took in part it does not say which records it refused: such batches are counted under the event \`mixed\`.\n\n`;
+\`malformed\`, \`queue_full\`, \`too_large\`, \`rejected\`, \`write_failed\`\n(a file), \`slow_reader\` (a program that uses the library and nothing else), \`shutdown\`. Of a batch that a receiver took in\npart it does not say which records it refused: such batches are counted under the event \`mixed\`. Beside a receiver a file\nis not in the books: what it lacks is told on stderr.\n\n`;
   page += table('metric', 'kind', 'unit', 'meaning');
   for (const { name, kind, unit, about } of METRICS) page += row(`\`${name}\``, kind, unit, about);
   page += row(`\`${DELAY.name}\``, 'histogram', DELAY.unit, DELAY.about);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Histogram } from '@opentelemetry/api';
+import { diag, type Histogram } from '@opentelemetry/api';
 import { Clock } from './clock.ts';
 import { processExec } from './decode/layout.gen.ts';
 import type { RawEvent, RecordBatch } from './decode/record.ts';
@@ -22,19 +22,37 @@ import * as at from './semconv.ts';
 import type { HookChange } from './sensor/guard.ts';
 import type { Seed, Sensor } from './sensor/sensor.ts';
 
-/** Where the records of a run go beside or instead of a receiver: lines of text. */
-export type PrintRecord = (record: ReadableEvent) => void;
+/**
+ * Where readable records go beside or instead of a receiver: lines of text, a program's reader. `false` = it had no room
+ * and the record is lost to it.
+ */
+// biome-ignore lint/suspicious/noConfusingVoidType: what prints has nothing to say
+export type PrintRecord = (record: ReadableEvent) => boolean | void;
+
+/** Another view of a kernel record: a record of its own for those that it wants. */
+export interface View {
+  /** The event whose kernel record it reads; it need not be exported itself. */
+  readonly base: EventDefinition;
+  /** `type` is not looked at. */
+  readonly definition: EventDefinition;
+  /** Whether a kernel record is one of the view's; all are by default. */
+  readonly only?: (event: RawEvent) => boolean;
+}
+
+type RunnableView = Pick<View, 'only'> & { readonly definition: RunnableEvent };
 
 export interface AgentOptions {
   readonly sensor: Sensor;
   readonly events: readonly EventDefinition[];
+  readonly views?: readonly View[];
   readonly detail: 'lean' | 'standard' | 'all';
   readonly body: boolean;
   /** Namespaces and user names of the host that the records come from. */
   readonly host: Pick<HostContext, 'namespaces' | 'userName'>;
   readonly seeds?: ReadonlyMap<number, Seed>;
   readonly tree?: number;
-  readonly print?: PrintRecord;
+  /** Asked anew for each drain: undefined while nobody reads. */
+  readonly print?: PrintRecord | undefined;
   /** Called after the records of a drain were printed: one write for all of them. */
   readonly flushPrint?: () => void;
   /** Makes the exporter, which counts in the agent's ledger. */
@@ -56,16 +74,22 @@ export class Agent {
   readonly #clock = new Clock();
   /** By event type; no entry = a record that only introduces a process. */
   readonly #events: (RunnableEvent | undefined)[] = [];
+  /** By event type of the kernel record; no entry = no view of it. */
+  readonly #views: (RunnableView[] | undefined)[] = [];
+  /** Events whose kernel records are wanted: the exported ones and those that views are of. */
+  readonly #watched: readonly EventDefinition[];
   readonly #gaps: Gaps;
   readonly #host: HostContext;
   #exporter: Exporter | undefined;
   #delay: Histogram | undefined;
   #timer: NodeJS.Timeout | undefined;
   #malformed = 0;
+  readonly #failedViews = new Set<string>();
 
   constructor(options: AgentOptions) {
     this.#options = options;
-    const { sensor, events, detail, body, host, seeds, tree } = options;
+    const { sensor, events, views = [], detail, body, host, seeds, tree } = options;
+    this.#watched = [...new Set([...events, ...views.map(({ base }) => base)])];
     const context: HostContext = (this.#host = {
       clock: this.#clock,
       namespaces: host.namespaces,
@@ -73,22 +97,31 @@ export class Agent {
     });
     const hookOf = (program: string) =>
       sensor.hooks.find((hook) => hook.program === program && !hook.error)?.hook;
-    for (const event of events)
-      this.#events[event.type] = runnable(event, { detail, body, host: context, hookOf });
-    this.ledger = new Ledger(new Map(events.map(({ type, name }) => [type, name])));
+    const recordOptions = { detail, body, host: context, hookOf };
+    for (const event of events) this.#events[event.type] = runnable(event, recordOptions);
+    this.ledger = new Ledger(new Map(this.#watched.map(({ type, name }) => [type, name])));
+    for (const { base, definition, only } of views) {
+      const own = runnable({ ...definition, type: this.ledger.typeOf(definition.name) }, recordOptions);
+      (this.#views[base.type] ??= []).push({ definition: own, ...(only && { only }) });
+    }
     this.processes = new Processes({
       forget: (pid, startLow, startHigh) => sensor.forget(pid, startLow, startHigh),
       ...(seeds && { seeds }),
       ...(tree !== undefined && { tree }),
     });
-    this.#gaps = new Gaps(this.ledger, { events, counts: (type) => sensor.counts(type) }, now());
+    this.#gaps = new Gaps(
+      this.ledger,
+      { events: this.#watched, counts: (type) => sensor.counts(type) },
+      now(),
+    );
   }
 
   /** Starts the stream. @throws what the exporter throws for settings that cannot work */
   async start(): Promise<void> {
-    const { sensor, events, exporter } = this.#options;
+    const { sensor, exporter } = this.#options;
     this.#exporter = await exporter?.(this.ledger);
     const { ledger, processes } = this;
+    const events = this.#watched;
     this.#delay =
       this.#exporter?.meter && registerMetrics(this.#exporter.meter, { ledger, sensor, processes, events });
     this.#tell('agentsmith.sensor.start', this.#hookAttributes());
@@ -106,12 +139,14 @@ export class Agent {
   #take(batch: RecordBatch): void {
     const { processes, ledger } = this;
     const exporter = this.#exporter;
-    const { print, sensor } = this.#options;
+    const { sensor, print } = this.#options;
     this.#clock.offset = sensor.clockOffset;
     if (exporter) exporter.observed = batch.observed;
     let first: number | undefined;
     for (const event of batch) {
       const process = processes.of(event);
+      const views = this.#views[event.type];
+      if (views !== undefined) this.#takeViews(views, event, process, batch);
       const definition = this.#events[event.type];
       if (definition === undefined) continue;
       ledger.received[definition.type]!++;
@@ -134,6 +169,26 @@ export class Agent {
     }
   }
 
+  /** Code of the user's own: what it throws costs that record and is told once. */
+  #takeViews(views: readonly RunnableView[], event: RawEvent, process: Process, batch: RecordBatch): void {
+    const { ledger } = this;
+    const { print } = this.#options;
+    for (const { definition, only } of views) {
+      const { name, type } = definition;
+      try {
+        if (!process.selected || (only && !only(event))) continue;
+        ledger.received[type]!++;
+        this.#exporter?.append(definition, event, process);
+      } catch (error) {
+        ledger.lost(type, 'malformed');
+        if (!this.#failedViews.has(name)) diag.warn(`${name}: ${(error as Error).message}`);
+        this.#failedViews.add(name);
+        continue;
+      }
+      if (print) this.#print(print, definition, event, process, batch);
+    }
+  }
+
   #print(
     print: PrintRecord,
     definition: RunnableEvent,
@@ -141,9 +196,14 @@ export class Agent {
     process: Process,
     batch: RecordBatch,
   ): void {
-    print(definition.read(event, process, batch.observed));
-    // With no receiver the printed line is the delivery.
-    if (!this.#exporter) this.ledger.exported[definition.type]!++;
+    this.#printed(print(definition.read(event, process, batch.observed)), definition.type);
+  }
+
+  /** With no receiver the printed line is the delivery. */
+  #printed(taken: ReturnType<PrintRecord>, type: number): void {
+    if (this.#exporter) return;
+    if (taken === false) this.ledger.lost(type, 'slow_reader');
+    else this.ledger.exported[type]!++;
   }
 
   /** Seconds from the kernel's time of an event to the drain that brought it. */
@@ -208,6 +268,25 @@ export class Agent {
       if (process === undefined || event === undefined) return [];
       return [{ event, count, block: readBlock(process, Detail.LEAN, this.#host) }];
     });
+  }
+
+  /** A rare record of the caller's own, on the road of all others. False = there is no room, and it counts as lost. */
+  emit(record: ReadableEvent): boolean {
+    const { print, flushPrint } = this.#options;
+    const type = this.ledger.typeOf(record.eventName);
+    const exporter = this.#exporter;
+    if (exporter && !exporter.hasRoom) {
+      this.ledger.received[type]!++;
+      this.ledger.lost(type, 'queue_full');
+      return false;
+    }
+    // The exporter counts what it is given.
+    if (exporter) exporter.emit(record);
+    else this.ledger.received[type]!++;
+    const taken = print?.(record);
+    this.#printed(taken, type);
+    flushPrint?.();
+    return exporter !== undefined || taken !== false;
   }
 
   #tellGaps(isLast = false): void {

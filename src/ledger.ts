@@ -10,6 +10,8 @@ export type LossReason =
   | 'queue_full'
   | 'too_large'
   | 'rejected'
+  | 'write_failed'
+  | 'slow_reader'
   | 'shutdown';
 
 /** Of a batch the ledger needs the event type of each record. */

@@ -19,8 +19,11 @@ export function chosenEvents(settings: Settings): readonly EventDefinition[] {
   );
 }
 
+/** How the kernel is watched. */
+export type KernelSettings = Pick<Settings, 'ringSize' | 'environment' | 'bpfObject'>;
+
 /** Opens the kernel for the chosen events. @throws SensorError; the error of open(2) for --bpf-object */
-export function openSensor(settings: Settings, events: readonly EventDefinition[]): LiveSensor {
+export function openSensor(settings: KernelSettings, events: readonly EventDefinition[]): LiveSensor {
   return new LiveSensor(loadNative(), {
     ringBytes: settings.ringSize,
     common: COMMON_PROGRAMS,

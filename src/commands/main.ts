@@ -6,6 +6,7 @@ import type { EventNames } from '../config/options.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { VERSION } from '../config/version.ts';
 import { eventDefinitions } from '../events/index.ts';
+import { OutputFileError } from '../export/file.ts';
 import { EndpointError } from '../export/grpc-options.ts';
 import { log, setLogLevel } from '../log.ts';
 import { SensorError } from '../sensor/live.ts';
@@ -38,6 +39,7 @@ const FILE_CODES: Readonly<Record<string, ExitCode>> = {
 function exitCodeOf(error: unknown, output?: string): ExitCode {
   if (error instanceof UsageError || error instanceof EndpointError) return ExitCode.USAGE;
   if (error instanceof SensorError) return SENSOR_CODES[error.code] ?? ExitCode.UNAVAILABLE;
+  if (error instanceof OutputFileError) return ExitCode.CANNOT_CREATE;
   if (error instanceof RecordingError) return ExitCode.DATA;
   const { code, syscall, path } = error as NodeJS.ErrnoException;
   if (path !== undefined && path === output) return ExitCode.CANNOT_CREATE;

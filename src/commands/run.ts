@@ -2,18 +2,16 @@
 import { Agent, type AgentOptions } from '../agent.ts';
 import type { Settings } from '../config/command-line.ts';
 import { ExitCode } from '../config/exit-codes.ts';
-import { readSeeds } from '../enrich/proc.ts';
-import { Users } from '../enrich/users.ts';
 import type { ReadableEvent } from '../events/event.ts';
 import { consoleLine } from '../export/console.ts';
-import { type Exporter, type ExporterOptions, FastExporter, StockExporter } from '../export/exporter.ts';
+import { type DestinationOptions, exporterFor } from '../export/destination.ts';
+import type { FileStatus } from '../export/file-exporter.ts';
 import { grpcOptions } from '../export/grpc-options.ts';
 import { jsonLine } from '../export/json.ts';
 import { hostFacts, hostResource } from '../export/resource.ts';
-import type { Ledger } from '../ledger.ts';
 import { log } from '../log.ts';
-import { RecordingReader, ReplaySensor } from '../sensor/recording.ts';
-import { chosenEvents, howToStop, openSensor, tellHooks, thisHost } from './live.ts';
+import { openHost, openRecording, type Source } from '../sources.ts';
+import { chosenEvents, howToStop, tellHooks } from './live.ts';
 
 /** What a stop waits for the receiver: within the 10 s that container runtimes and systemd give or more. */
 const FLUSH_MS = 5000;
@@ -45,7 +43,7 @@ class Printer {
 }
 
 function printing(settings: Settings): Pick<AgentOptions, 'print' | 'flushPrint'> {
-  if (settings.output === 'none') return {};
+  if (settings.output !== 'console' && settings.output !== 'json') return {};
   const printer = new Printer(settings);
   return { print: printer.print, flushPrint: printer.flush };
 }
@@ -55,18 +53,42 @@ interface Destination extends Pick<AgentOptions, 'exporter'> {
   readonly words: string;
 }
 
+function tellFile(path: string, status: FileStatus): void {
+  if (status.kind === 'failed')
+    log.warn(`${status.error.message}; records are left out of the file and counted until it can be written`);
+  else if (status.kind === 'recovered')
+    log.info(`${path}: takes records again, ${status.missing} are missing in it`);
+  else log.warn(`${path}: ${status.missing} records are missing in it`);
+}
+
+function fileOf(settings: Settings): DestinationOptions['file'] {
+  if (!settings.output.startsWith('file:')) return undefined;
+  const path = settings.output.slice('file:'.length);
+  return {
+    path,
+    maxBytes: settings.outputSize,
+    keep: settings.outputFiles,
+    onState: (status) => tellFile(path, status),
+  };
+}
+
 /** Where the settings send records. @throws EndpointError */
 function destination(settings: Settings): Destination {
+  const resource = hostResource(hostFacts());
+  const file = fileOf(settings);
+  const words = file ? [`${file.path} (OTLP-JSON, one request a line)`] : [];
   if (!settings.exporting) {
-    const words =
-      settings.output === 'none' ? 'nowhere (--output none)' : 'this terminal; --endpoint sends them';
-    return { words };
+    const exporter = exporterFor({ resource, ...(file && { file }) });
+    if (exporter) return { words: words[0]!, exporter };
+    return {
+      words: settings.output === 'none' ? 'nowhere (--output none)' : 'this terminal; --endpoint sends them',
+    };
   }
   const logs = grpcOptions('LOGS', settings.endpoint);
-  const options: ExporterOptions = {
+  const receiver: DestinationOptions['receiver'] = {
+    pipeline: settings.pipeline,
     logs,
     metrics: grpcOptions('METRICS', settings.endpoint),
-    resource: hostResource(hostFacts()),
     queueBytes: settings.queueSize,
     metricsIntervalMs: settings.metricsInterval,
     onState: (status) => {
@@ -83,11 +105,30 @@ function destination(settings: Settings): Destination {
     onPartial: (rejected, message) => log.warn(`${logs.url}: rejected ${rejected} records: ${message}`),
   };
   const lane = settings.pipeline === 'sdk' ? ', by the stock SDK' : '';
+  words.unshift(`${logs.url} (OTLP/gRPC, compression ${logs.compression}${lane})`);
   return {
-    words: `${logs.url} (OTLP/gRPC, compression ${logs.compression}${lane})`,
-    exporter: async (ledger: Ledger): Promise<Exporter> =>
-      settings.pipeline === 'sdk' ? StockExporter.create(options, ledger) : new FastExporter(options, ledger),
+    words: words.join(' and '),
+    exporter: exporterFor({ resource, receiver, ...(file && { file }) })!,
   };
+}
+
+/** The agent that the settings ask for. */
+function agentOf(
+  settings: Settings,
+  { sensor, host, seeds }: Source,
+  exporting: Omit<Destination, 'words'>,
+): Agent {
+  return new Agent({
+    sensor,
+    events: chosenEvents(settings),
+    detail: settings.detail,
+    body: !settings.noBody,
+    host,
+    ...(seeds && { seeds }),
+    ...(settings.tree !== undefined && { tree: settings.tree }),
+    ...printing(settings),
+    ...exporting,
+  });
 }
 
 /** The last line: what became of everything. */
@@ -142,51 +183,25 @@ async function runAgent(
   return ExitCode.OK;
 }
 
-/** `run`: the kernel's events to a terminal or a receiver. @throws SensorError, EndpointError */
+/** `run`: the kernel's events to a terminal, a receiver or a file. @throws SensorError, EndpointError, OutputFileError */
 export async function runCommand(settings: Settings): Promise<ExitCode> {
   const events = chosenEvents(settings);
-  const seeds = readSeeds();
-  const { users, namespaces } = thisHost();
   const { words, ...exporting } = destination(settings);
-  const sensor = openSensor(settings, events);
-  tellHooks(sensor, events);
+  const source = openHost(settings, events);
+  tellHooks(source.sensor, events);
   log.info(`records: ${words}`);
   if (settings.noRedact) log.warn('secrets in arguments and environment are shown (--no-redact)');
-  const agent = new Agent({
-    sensor,
-    events,
-    detail: settings.detail,
-    body: !settings.noBody,
-    host: { namespaces, userName: (uid) => users.name(uid) },
-    seeds,
-    ...(settings.tree !== undefined && { tree: settings.tree }),
-    ...printing(settings),
-    ...exporting,
-  });
-  return runAgent(agent, settings, new Promise(() => {}));
+  return runAgent(agentOf(settings, source, exporting), settings, new Promise(() => {}));
 }
 
-/** `replay FILE`: a recording through everything behind the ring. @throws RecordingError, EndpointError */
+/**
+ * `replay FILE`: a recording through everything behind the ring.
+ * @throws RecordingError, EndpointError, OutputFileError
+ */
 export async function replayCommand(file: string, settings: Settings): Promise<ExitCode> {
-  const reader = new RecordingReader(file);
-  const users = Users.from(reader.head.users);
-  let end: (error: Error | undefined) => void = () => {};
-  const ended = new Promise<Error | undefined>((resolve) => {
-    end = resolve;
-  });
+  const { promise: ended, resolve: onEnd } = Promise.withResolvers<Error | undefined>();
+  const source = openRecording(file, { fast: settings.fast, onEnd });
   const { words, ...exporting } = destination(settings);
   log.info(`records: ${words}`);
-  const sensor = new ReplaySensor(reader, { fast: settings.fast, onEnd: (error) => end(error) });
-  const agent = new Agent({
-    sensor,
-    events: chosenEvents(settings),
-    detail: settings.detail,
-    body: !settings.noBody,
-    host: { namespaces: reader.head.namespaces, userName: (uid) => users.name(uid) },
-    seeds: new Map(Object.entries(reader.head.seeds ?? {}).map(([pid, seed]) => [Number(pid), seed])),
-    ...(settings.tree !== undefined && { tree: settings.tree }),
-    ...printing(settings),
-    ...exporting,
-  });
-  return runAgent(agent, settings, ended);
+  return runAgent(agentOf(settings, source, exporting), settings, ended);
 }

@@ -3,12 +3,13 @@ import { isCommand, readArguments } from './arguments.ts';
 import { COMMANDS, type Command, type EventNames } from './option.ts';
 import { flagOf, OPTION_NAMES, type OptionName, type OptionValues, optionOf, variableOf } from './options.ts';
 import { didYouMean, UsageError } from './usage-error.ts';
+import type { Output } from './values.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Every setting with its final value. */
 export interface Settings extends OptionValues {
-  readonly output: 'console' | 'json' | 'none';
+  readonly output: Output;
   /** Whether records are sent. With no `endpoint` here the OTEL_EXPORTER_OTLP_* variables say where to. */
   readonly exporting: boolean;
 }

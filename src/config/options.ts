@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Command, flag, type Option, optional, setting } from './option.ts';
-import { duration, eventNames, oneOf, powerOfTwoSize, processId, size, variableNames } from './values.ts';
+import {
+  count,
+  duration,
+  eventNames,
+  type Output,
+  oneOf,
+  output,
+  powerOfTwoSize,
+  processId,
+  size,
+  variableNames,
+} from './values.ts';
 
 export type { Command, EventNames } from './option.ts';
 
@@ -21,13 +32,29 @@ export const OPTIONS = {
     help: 'send logs and metrics there over OTLP/gRPC; without URL to http://localhost:4317',
     parse: (text) => text,
   }),
-  output: optional<'console' | 'json' | 'none'>({
+  output: optional<Output>({
     group: 'Export',
     commands: RECORDS,
-    value: 'console|json|none',
+    value: 'console|json|none|file:PATH',
     initially: 'console, none when records are sent',
-    help: 'what to print for each record: a line to read, the whole record as JSON, nothing',
-    parse: (text) => oneOf(text, ['console', 'json', 'none']),
+    help: "what to print for each record: a line to read, the whole record as JSON, nothing; or a file in the Collector's format",
+    parse: output,
+  }),
+  outputSize: setting<number>({
+    group: 'Export',
+    commands: RECORDS,
+    value: 'SIZE',
+    initial: '100MiB',
+    help: 'a file of --output is turned over at this size: PATH becomes PATH.1',
+    parse: (text) => size(text, MIB, 64 * 1024 * MIB),
+  }),
+  outputFiles: setting<number>({
+    group: 'Export',
+    commands: RECORDS,
+    value: 'COUNT',
+    initial: '5',
+    help: 'full files that are kept: PATH.1 is the newest, the oldest is deleted; 1 to 1000',
+    parse: (text) => count(text, 1, 1000),
   }),
   pipeline: setting<'fast' | 'sdk'>({
     group: 'Export',

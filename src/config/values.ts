@@ -61,6 +61,27 @@ export function oneOf<const T extends string>(text: string, words: readonly T[])
   return word;
 }
 
+/** A whole number of something. */
+export function count(text: string, smallest: number, largest: number): number {
+  const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(number >= smallest && number <= largest))
+    throw new UsageError(`"${text}" is no whole number from ${smallest} to ${largest}`);
+  return number;
+}
+
+/** What `--output` can be; a file's path is as it was written. */
+export type Output = 'console' | 'json' | 'none' | `file:${string}`;
+
+export function output(text: string): Output {
+  if (text === 'file:') throw new UsageError('"file:" lacks a path; write file:events.jsonl');
+  if (text.startsWith('file:')) return text as Output;
+  try {
+    return oneOf(text, ['console', 'json', 'none']);
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}; or write file:PATH`);
+  }
+}
+
 /** A process id: at most 2^22, the kernel's own limit. */
 export function processId(text: string): number {
   const pid = /^\d{1,7}$/.test(text) ? Number(text) : 0;

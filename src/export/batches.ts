@@ -73,19 +73,28 @@ export class Batches {
     this.#observed[1] = Number(time >> 32n);
   }
 
-  /** Appends one event as LogRecord, straight from its ring bytes. */
+  /** Appends one event as LogRecord, straight from its ring bytes. @throws what a column throws */
   append(definition: RunnableEvent, event: RawEvent, process: Process): void {
     const out = this.#writer;
     const start = this.#begin();
-    definition.write(event, process, this.#observed, out);
+    try {
+      definition.write(event, process, this.#observed, out);
+      if (out.at - start > RECORD_MAX) throw new RangeError('the record is too large');
+    } catch (error) {
+      // A column of a user's own: nothing of the record may stay.
+      out.at = start - 3;
+      throw error;
+    }
     this.#end(start, definition.type, definition.severity);
   }
 
-  /** Appends a record that is LogRecord bytes already. */
-  appendRecord(record: Uint8Array, type: number, severity: number): void {
+  /** Appends a record that is LogRecord bytes already; false = it is larger than a record may be. */
+  appendRecord(record: Uint8Array, type: number, severity: number): boolean {
+    if (record.length > RECORD_MAX) return false;
     const start = this.#begin();
     this.#writer.copy(record, 0, record.length);
     this.#end(start, type, severity);
+    return true;
   }
 
   /** ScopeLogs.log_records (field 2); two bytes are kept for the length, as nearly every record needs them. */

@@ -143,7 +143,7 @@ export class FastExporter implements Exporter {
       },
     });
     const provider = createLoggerProvider(options.resource, (record, name, severity) =>
-      this.#batches.appendRecord(record, this.#received(name), severity),
+      this.appendRecord(record, this.#received(name), severity),
     );
     this.#logger = loggerOf(provider);
   }
@@ -169,6 +169,11 @@ export class FastExporter implements Exporter {
 
   append(definition: RunnableEvent, event: RawEvent, process: Process): void {
     this.#batches.append(definition, event, process);
+  }
+
+  /** A record that is LogRecord bytes already, and counted as received. */
+  appendRecord(record: Uint8Array, type: number, severity: number): void {
+    if (!this.#batches.appendRecord(record, type, severity)) this.#ledger.lost(type, 'too_large');
   }
 
   emit(record: ReadableEvent): void {

@@ -87,7 +87,8 @@ function iso(nanoseconds: bigint): string {
   return new Date(Number(nanoseconds / 1_000_000n)).toISOString();
 }
 
-function gap(event: string, reason: string, count: number, start: bigint, end: bigint): ReadableEvent {
+/** The record that tells of a loss. */
+export function gap(event: string, reason: string, count: number, start: bigint, end: bigint): ReadableEvent {
   return {
     eventName: GAP_EVENT_NAME,
     severityNumber: Severity.WARN,

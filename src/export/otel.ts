@@ -5,7 +5,12 @@
  * sdk-metrics; the stock lane (and with it grpc-js) is loaded only when it is asked for.
  */
 import { diag, type Logger, type LogRecord, type SeverityNumber } from '@opentelemetry/api';
-import { ExportResultCode, type InstrumentationScope, setGlobalErrorHandler } from '@opentelemetry/core';
+import {
+  ExportResultCode,
+  globalErrorHandler,
+  type InstrumentationScope,
+  setGlobalErrorHandler,
+} from '@opentelemetry/core';
 import { createOtlpNetworkExportDelegate, ExporterMetrics } from '@opentelemetry/otlp-exporter-base';
 import {
   MetricsExporterMetricsHelper,
@@ -13,7 +18,14 @@ import {
   ProtobufMetricsSerializer,
 } from '@opentelemetry/otlp-transformer';
 import type { Resource } from '@opentelemetry/resources';
-import { LoggerProvider, type LogRecordProcessor, type ReadableLogRecord } from '@opentelemetry/sdk-logs';
+import {
+  BatchLogRecordProcessor,
+  LoggerProvider,
+  type LogRecordExporter,
+  type LogRecordProcessor,
+  type ReadableLogRecord,
+  type ReadWriteLogRecord,
+} from '@opentelemetry/sdk-logs';
 import {
   AggregationTemporality,
   MeterProvider,
@@ -147,15 +159,103 @@ export type RecordSink = (record: Uint8Array, name: string, severity: number) =>
 export function createLoggerProvider(resource: Resource, sink: RecordSink): LoggerProvider {
   const processor: LogRecordProcessor = {
     onEmit(record) {
-      const request = ProtobufLogsSerializer.serializeRequest([record]);
-      if (!request) return;
-      const [start, end] = scopeLogs(request).record;
-      sink(request.subarray(start, end), record.eventName ?? '', record.severityNumber ?? 0);
+      sink(encodeRecord(record), record.eventName ?? '', record.severityNumber ?? 0);
     },
     forceFlush: async () => {},
     shutdown: async () => {},
   };
   return new LoggerProvider({ resource, processors: [processor] });
+}
+
+/** A record of the SDK as LogRecord bytes, by the official serializer. */
+export function encodeRecord(record: ReadableLogRecord): Uint8Array {
+  const request = ProtobufLogsSerializer.serializeRequest([record])!;
+  const [start, end] = scopeLogs(request).record;
+  return request.subarray(start, end);
+}
+
+const dropped = new WeakSet<ReadWriteLogRecord>();
+
+/**
+ * Leaves a record out: to be called from `onEmit` of a user's processor. The processors behind it and the destinations
+ * do not see the record; it is counted as filtered.
+ */
+export function drop(record: ReadWriteLogRecord): void {
+  dropped.add(record);
+}
+
+/** What {@link createUserProvider} is made of; `name` is the one that a record had before the user's processors. */
+export interface UserPieces {
+  readonly processors: readonly LogRecordProcessor[];
+  readonly exporters: readonly LogRecordExporter[];
+  onDropped(name: string): void;
+  onPassed(record: ReadableLogRecord, name: string): void;
+  /** What became of a record in the first exporter. */
+  onResult(name: string, isExported: boolean): void;
+}
+
+/**
+ * A LoggerProvider of the user's processors and exporters. A processor that throws costs no record and no drain: it is
+ * told of, and the record goes on.
+ */
+export function createUserProvider(resource: Resource, pieces: UserPieces): LoggerProvider {
+  tellSdkErrors();
+  const names = new WeakMap<object, string>();
+  const exporters = pieces.exporters.map((exporter, i) => {
+    if (i === 0)
+      tellResults(exporter, (records, isExported) => {
+        for (const record of records) pieces.onResult(names.get(record) ?? '', isExported);
+      });
+    return batching(exporter);
+  });
+  const all = [...pieces.processors, ...exporters];
+  const chain: LogRecordProcessor = {
+    onEmit(record, context) {
+      const name = record.eventName ?? '';
+      names.set(record, name);
+      for (const processor of pieces.processors) {
+        try {
+          processor.onEmit(record, context);
+        } catch (error) {
+          globalErrorHandler(error as Error);
+        }
+        if (dropped.has(record)) return pieces.onDropped(name);
+      }
+      pieces.onPassed(record, name);
+      for (const exporter of exporters) exporter.onEmit(record, context);
+    },
+    forceFlush: async () => {
+      await Promise.all(all.map((processor) => processor.forceFlush()));
+    },
+    shutdown: async () => {
+      await Promise.all(all.map((processor) => processor.shutdown()));
+    },
+  };
+  return new LoggerProvider({ resource, processors: [chain] });
+}
+
+/** A processor tells nobody what became of a batch. */
+function tellResults(
+  exporter: LogRecordExporter,
+  onResult: (records: readonly ReadableLogRecord[], isExported: boolean) => void,
+): void {
+  const send = exporter.export.bind(exporter);
+  exporter.export = (records, done) => {
+    send(records, (result) => {
+      onResult(records, result.code === ExportResultCode.SUCCESS);
+      done(result);
+    });
+  };
+}
+
+/** A record the queue does not hold is lost in silence: the largest queue that stays within 100 MB. */
+function batching(exporter: LogRecordExporter): LogRecordProcessor {
+  return new BatchLogRecordProcessor({
+    exporter,
+    maxQueueSize: 65_536,
+    maxExportBatchSize: 2048,
+    scheduledDelayMillis: 200,
+  });
 }
 
 /** Emits a readable event through a logger of the SDK. */
@@ -192,7 +292,6 @@ export async function createStockProvider(
   receiver: StockReceiver,
   onResult: (names: readonly string[], isExported: boolean) => void = () => {},
 ): Promise<LoggerProvider> {
-  const { BatchLogRecordProcessor } = await import('@opentelemetry/sdk-logs');
   const { OTLPLogExporter } = await import('@opentelemetry/exporter-logs-otlp-grpc');
   const { Metadata } = await import('@grpc/grpc-js');
   const metadata = new Metadata();
@@ -202,25 +301,13 @@ export async function createStockProvider(
     metadata,
     timeoutMillis: receiver.timeoutMillis,
   });
-  // The processor tells nobody what became of a batch.
-  const send = exporter.export.bind(exporter);
-  exporter.export = (records, done) => {
-    send(records, (result) => {
-      onResult(
-        records.map(({ eventName }) => eventName ?? ''),
-        result.code === ExportResultCode.SUCCESS,
-      );
-      done(result);
-    });
-  };
-  // A record the queue does not hold is lost in silence: the largest queue that stays within 100 MB.
-  const processor = new BatchLogRecordProcessor({
-    exporter,
-    maxQueueSize: 65_536,
-    maxExportBatchSize: 2048,
-    scheduledDelayMillis: 200,
-  });
-  return new LoggerProvider({ resource, processors: [processor] });
+  tellResults(exporter, (records, isExported) =>
+    onResult(
+      records.map(({ eventName }) => eventName ?? ''),
+      isExported,
+    ),
+  );
+  return new LoggerProvider({ resource, processors: [batching(exporter)] });
 }
 
 /** Metrics to the receiver by our transport, on the connection of the logs where it is the same receiver. */

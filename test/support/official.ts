@@ -45,6 +45,21 @@ export function officialRequest(events: readonly ReadableEvent[]): Buffer {
   return Buffer.from(ProtobufLogsSerializer.serializeRequest(events.map(readableRecord))!);
 }
 
+/** A record of the SDK as LogRecord bytes: what stands in the one ScopeLogs of the request behind its scope. */
+export function officialRecord(record: ReadableLogRecord): Buffer {
+  const request = Buffer.from(ProtobufLogsSerializer.serializeRequest([record])!);
+  const scope = envelope().scope;
+  const start = request.indexOf(scope) + scope.length;
+  let length = 0;
+  let at = start + 1;
+  for (let scale = 1; ; scale *= 128) {
+    const byte = request[at++]!;
+    length += (byte & 127) * scale;
+    if (byte < 128) break;
+  }
+  return request.subarray(at, at + length);
+}
+
 /** {@link RESOURCE} and {@link SCOPE} around records, written by hand from the .proto files. */
 export function envelope(): Envelope {
   const out = new Writer(Buffer.alloc(4096));

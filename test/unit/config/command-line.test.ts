@@ -37,6 +37,8 @@ describe('parseCommandLine', () => {
         endpoint: undefined,
         exporting: false,
         output: 'console',
+        outputSize: 100 * 2 ** 20,
+        outputFiles: 5,
         pipeline: 'fast',
         metricsInterval: 60_000,
         events: events.defaults,

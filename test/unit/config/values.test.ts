@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { UsageError } from '../../../src/config/usage-error.ts';
 import {
+  count,
   duration,
   eventNames,
   matches,
+  output,
   powerOfTwoSize,
   processId,
   size,
@@ -51,6 +53,20 @@ describe('values', () => {
     }
     assert.equal(powerOfTwoSize('64MiB', MIB, 64 * MIB), 64 * MIB);
     assert.throws(() => powerOfTwoSize('1048577', MIB, 64 * MIB), /nearest are 1MiB and 2MiB/);
+  });
+
+  it('read a whole number within its bounds', () => {
+    assert.deepEqual([count('1', 1, 1000), count('1000', 1, 1000)], [1, 1000]);
+    for (const text of ['', '0', '1001', '-1', '1.5', 'x', '1e2'])
+      assert.throws(() => count(text, 1, 1000), UsageError, text);
+  });
+
+  it('read an output, and leave the path of a file as it is', () => {
+    for (const text of ['console', 'json', 'none', 'file:x', 'file:/A b/ü:y'] as const)
+      assert.equal(output(text), text);
+    for (const text of ['', 'file', 'file:', 'File:x', '/x', 'jsonn'])
+      assert.throws(() => output(text), UsageError, text);
+    assert.throws(() => output('events.jsonl'), /none of console, json, none; or write file:PATH/);
   });
 
   it('read names of variables that the programs can hold', () => {
