@@ -2,7 +2,7 @@
 /*
  * Behind `npm test`: each part in a mocha of its own, so that a crash or a hang in one does not take the others along.
  *
- *   node build/test/run.js [unit|kernel|fuzz|e2e|vm] [-- MOCHA ARGUMENTS]
+ *   node build/test/run.js [unit|kernel|evasion|fuzz|e2e|vm] [-- MOCHA ARGUMENTS]
  *
  * Prints what mocha prints, then a table, the reason of every skipped test, and as its last line
  * `N passed, N failed, N skipped`. Fails when a test failed, when a part crashed, did not end in time or has files but
@@ -19,6 +19,7 @@ const MINUTES = 60_000;
 const DEADLINES: Readonly<Record<string, number>> = {
   unit: 5 * MINUTES,
   kernel: 10 * MINUTES,
+  evasion: 10 * MINUTES,
   fuzz: 5 * MINUTES * Math.max(1, Number(process.env.FUZZ_RUNS ?? 1) || 1),
   e2e: 45 * MINUTES,
   vm: 30 * MINUTES,

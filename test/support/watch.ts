@@ -27,6 +27,8 @@ export interface WatchOptions {
   readonly environment?: readonly string[];
   readonly pendingAfterMs?: number;
   readonly ringBytes?: number;
+  /** false: as on a kernel without BPF trampolines. */
+  readonly trampolines?: boolean;
   /** false: attached, but nothing is read before {@link Watch.start}, so the ring fills. */
   readonly start?: boolean;
 }
@@ -59,6 +61,7 @@ export class Watch {
       common: COMMON_PROGRAMS,
       events: DEFINITIONS,
       types: new Map(DEFINITIONS.map(({ name, type }) => [name, type])),
+      ...(options.trampolines !== undefined && { trampolines: options.trampolines }),
       environment: options.environment ?? ['LD_PRELOAD', 'SSH_CONNECTION'],
       ...(options.pendingAfterMs !== undefined && { pendingAfterMs: options.pendingAfterMs }),
     });
