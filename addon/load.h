@@ -19,6 +19,7 @@ struct Settings {
   uint64_t ring_bytes = 8 << 20;
   uint64_t pending_after_ns = 0;
   uint64_t enabled_events = 0;
+  std::vector<uint16_t> dns_ports;
   std::vector<std::string> environment;
   std::set<std::string> programs;
 };

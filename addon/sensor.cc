@@ -74,6 +74,10 @@ Sensor::Sensor(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Sensor>(info) 
   for (uint32_t i = 0; i < environment.Length(); i++) {
     settings.environment.push_back(environment.Get(i).As<Napi::String>().Utf8Value());
   }
+  auto ports = options.Get("dnsPorts").As<Napi::Array>();
+  for (uint32_t i = 0; i < ports.Length(); i++) {
+    settings.dns_ports.push_back(ports.Get(i).As<Napi::Number>().Uint32Value());
+  }
   auto programs = options.Get("programs").As<Napi::Array>();
   for (uint32_t i = 0; i < programs.Length(); i++) {
     settings.programs.insert(programs.Get(i).As<Napi::String>().Utf8Value());

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Histogram } from '@opentelemetry/api';
 import { Clock } from './clock.ts';
-import { processExec } from './decode/layout.gen.ts';
+import { DnsStreams } from './decode/dns-streams.ts';
+import { EventType, processExec } from './decode/layout.gen.ts';
 import type { RawEvent, RecordBatch } from './decode/record.ts';
 import type { HostContext, Process } from './enrich/process.ts';
 import { Processes } from './enrich/processes.ts';
@@ -12,6 +13,7 @@ import {
   runnable,
   Severity,
 } from './events/event.ts';
+import { kernelRows } from './events/index.ts';
 import type { Exporter } from './export/exporter.ts';
 import { Gaps, type Loss } from './export/gaps.ts';
 import { Ledger } from './ledger.ts';
@@ -54,6 +56,9 @@ export class Agent {
   /** By event type; no entry = a record that only introduces a process. */
   readonly #events: (RunnableEvent | undefined)[] = [];
   readonly #gaps: Gaps;
+  readonly #streams: DnsStreams;
+  /** Of {@link DnsStreams.incomplete}, by event type, what the ledger has. */
+  readonly #incomplete: number[] = [];
   #exporter: Exporter | undefined;
   #delay: Histogram | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -71,13 +76,14 @@ export class Agent {
       sensor.hooks.find((hook) => hook.program === program && !hook.error)?.hook;
     for (const event of events)
       this.#events[event.type] = runnable(event, { detail, body, host: context, hookOf });
+    this.#streams = new DnsStreams(this.#clock);
     this.ledger = new Ledger(new Map(events.map(({ type, name }) => [type, name])));
     this.processes = new Processes({
       forget: (pid, startLow, startHigh) => sensor.forget(pid, startLow, startHigh),
       ...(seeds && { seeds }),
       ...(tree !== undefined && { tree }),
     });
-    this.#gaps = new Gaps(this.ledger, { events, counts: (type) => sensor.counts(type) }, now());
+    this.#gaps = new Gaps(this.ledger, { events: kernelRows(events), counts: (type) => sensor.counts(type) }, now());
   }
 
   /** Starts the stream. @throws what the exporter throws for settings that cannot work */
@@ -85,8 +91,9 @@ export class Agent {
     const { sensor, events, exporter } = this.#options;
     this.#exporter = await exporter?.(this.ledger);
     const { ledger, processes } = this;
+    const rows = kernelRows(events);
     this.#delay =
-      this.#exporter?.meter && registerMetrics(this.#exporter.meter, { ledger, sensor, processes, events });
+      this.#exporter?.meter && registerMetrics(this.#exporter.meter, { ledger, sensor, processes, events: rows });
     this.#tell('agentsmith.sensor.start', this.#hookAttributes());
     sensor.start(
       (batch) => this.#take(batch),
@@ -99,22 +106,18 @@ export class Agent {
   #take(batch: RecordBatch): void {
     const { processes, ledger } = this;
     const exporter = this.#exporter;
-    const { print, sensor } = this.#options;
+    const { sensor } = this.#options;
     this.#clock.offset = sensor.clockOffset;
     if (exporter) exporter.observed = batch.observed;
     let first: number | undefined;
     for (const event of batch) {
       const process = processes.of(event);
       const definition = this.#events[event.type];
-      if (definition === undefined) continue;
-      ledger.received[definition.type]!++;
-      if (!process.selected) {
-        ledger.filtered[definition.type]!++;
+      if (definition === undefined) {
+        if (event.type === EventType.DNS_SEGMENT) this.#takeSegment(event, batch);
         continue;
       }
-      first ??= this.#delayOf(event, batch);
-      exporter?.append(definition, event, process);
-      if (print) this.#print(print, definition, event, process, batch);
+      if (this.#append(definition, event, process, batch)) first ??= this.#delayOf(event, batch);
     }
     this.#options.flushPrint?.();
     if (batch.malformed > this.#malformed) {
@@ -124,6 +127,36 @@ export class Agent {
     if (first !== undefined) {
       this.#delay?.record(first);
       this.#delay?.record(this.#delayOf(batch.event, batch));
+    }
+  }
+
+  /** One record into the open batch and onto the terminal; false when the user asked not to see it. */
+  #append(definition: RunnableEvent, event: RawEvent, process: Process, batch: RecordBatch): boolean {
+    const { ledger } = this;
+    const { print } = this.#options;
+    ledger.received[definition.type]!++;
+    if (!process.selected) {
+      ledger.filtered[definition.type]!++;
+      return false;
+    }
+    this.#exporter?.append(definition, event, process);
+    if (print) this.#print(print, definition, event, process, batch);
+    return true;
+  }
+
+  /** The messages that a TCP segment ends; each is received here, and so is what will never be whole. */
+  #takeSegment(segment: RawEvent, batch: RecordBatch): void {
+    const { processes, ledger } = this;
+    for (const event of this.#streams.take(segment)) {
+      const definition = this.#events[event.type];
+      if (definition) this.#append(definition, event, processes.of(event), batch);
+    }
+    for (const type of [EventType.DNS_QUERY, EventType.DNS_ANSWER]) {
+      const more = this.#streams.incomplete[type]! - (this.#incomplete[type] ?? 0);
+      if (more === 0 || !this.#events[type]) continue;
+      ledger.received[type]! += more;
+      ledger.lost(type, 'incomplete', more);
+      this.#incomplete[type] = this.#streams.incomplete[type]!;
     }
   }
 

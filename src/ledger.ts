@@ -6,6 +6,7 @@ export type LossReason =
   | 'reserved'
   | 'rate_limited'
   | 'malformed'
+  | 'incomplete'
   | 'queue_full'
   | 'too_large'
   | 'rejected'

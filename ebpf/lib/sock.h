@@ -34,6 +34,21 @@ struct {
 	__type(value, struct connect_attempt);
 } attempts SEC(".maps") __weak;
 
+/* For cgroup programs: `task`, the current one, before its first event. */
+static __always_inline void introduce_current(struct task_struct *task)
+{
+	struct builder b = { .slot = possible_cpus + bpf_get_smp_processor_id() };
+
+	if (is_known(task))
+		return;
+	b.scratch = bpf_map_lookup_elem(&scratches, &b.slot);
+	/* Taken by a program that we preempted: the next event introduces. */
+	if (!b.scratch || __sync_val_compare_and_swap(&b.scratch->busy, 0, 1))
+		return;
+	introduce(&b, task);
+	b.scratch->busy = 0;
+}
+
 /* ::ffff:a.b.c.d */
 static __always_inline bool is_mapped(const u32 *address)
 {

@@ -76,20 +76,6 @@ static __always_inline void give_up(struct connect_attempt *a)
 	report(NULL, a, a->time, CONNECT_FAILED, 0, false);
 }
 
-static __always_inline void introduce_current(struct task_struct *task)
-{
-	struct builder b = { .slot = possible_cpus + bpf_get_smp_processor_id() };
-
-	if (is_known(task))
-		return;
-	b.scratch = bpf_map_lookup_elem(&scratches, &b.slot);
-	/* Taken by a program that we preempted: the next event introduces. */
-	if (!b.scratch || __sync_val_compare_and_swap(&b.scratch->busy, 0, 1))
-		return;
-	introduce(&b, task);
-	b.scratch->busy = 0;
-}
-
 static __always_inline int begin(struct bpf_sock_addr *ctx, u16 family, const u32 *address)
 {
 	struct task_struct *task = bpf_get_current_task_btf();

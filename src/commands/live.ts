@@ -26,6 +26,7 @@ export function openSensor(settings: Settings, events: readonly EventDefinition[
     programs: [...new Set([...COMMON_PROGRAMS, ...events.flatMap(({ programs }) => programs)])],
     events: events.map(({ type }) => type),
     environment: settings.environment,
+    dnsPorts: settings.dnsPorts,
     ...(settings.bpfObject !== undefined && { object: readFileSync(settings.bpfObject) }),
   });
 }
@@ -64,6 +65,6 @@ export function tellHooks(sensor: LiveSensor, events: readonly EventDefinition[]
       log.warn(`${name.trim()}: without ${programs.join(', ')} (${reason}); try \`doctor\``);
     }
   }
-  if (sensor.cgroup.scope === 'container') log.warn(`connect: this container only (${sensor.cgroup.how})`);
-  if (sensor.cgroup.scope === 'none') log.warn(`connect: not seen (${sensor.cgroup.how})`);
+  if (sensor.cgroup.scope === 'container') log.warn(`connect, dns: this container only (${sensor.cgroup.how})`);
+  if (sensor.cgroup.scope === 'none') log.warn(`connect, dns: not seen (${sensor.cgroup.how})`);
 }

@@ -5,6 +5,7 @@ import { ExitCode } from '../config/exit-codes.ts';
 import type { RecordBatch } from '../decode/record.ts';
 import { readSeeds } from '../enrich/proc.ts';
 import { Processes } from '../enrich/processes.ts';
+import { kernelRows } from '../events/index.ts';
 import { log } from '../log.ts';
 import type { LiveSensor } from '../sensor/live.ts';
 import { Recorder } from '../sensor/recording.ts';
@@ -40,7 +41,7 @@ function filterOf(
 
 /** Records of the chosen events that the ring had no room for. */
 function lostInKernel(sensor: LiveSensor, events: ReturnType<typeof chosenEvents>): number {
-  const counts = events.map(({ type }) => sensor.counts(type));
+  const counts = kernelRows(events).map(({ type }) => sensor.counts(type));
   return counts.reduce((lost, { ringFull, reserved }) => lost + ringFull + reserved, 0);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Command, flag, type Option, optional, setting } from './option.ts';
-import { duration, eventNames, oneOf, powerOfTwoSize, processId, size, variableNames } from './values.ts';
+import { duration, eventNames, oneOf, ports, powerOfTwoSize, processId, size, variableNames } from './values.ts';
 
 export type { Command, EventNames } from './option.ts';
 
@@ -69,6 +69,14 @@ export const OPTIONS = {
     initial: 'LD_PRELOAD,SSH_CONNECTION',
     help: 'environment variables to read at exec: up to 8 names of up to 31 letters; "" for none',
     parse: variableNames,
+  }),
+  dnsPorts: setting<readonly number[]>({
+    group: 'Events',
+    commands: KERNEL,
+    value: 'PORTS',
+    initial: '53',
+    help: 'ports on which resolvers listen, UDP and TCP: up to 8 numbers divided by commas',
+    parse: ports,
   }),
   noRedact: flag({
     group: 'Events',

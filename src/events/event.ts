@@ -35,6 +35,8 @@ export interface EventDefinition {
   readonly spread?: Spread;
   /** Literals, attribute names, and [literal, name] pairs that vanish together when the attribute is absent. */
   readonly summary: readonly (string | readonly [string, string])[];
+  /** Records of the kernel from which user space makes events of this kind: their losses are told under these names. */
+  readonly parts?: readonly { readonly type: number; readonly name: string }[];
   /** The programs that must be attached, by their names in ebpf/programs. */
   readonly programs: readonly string[];
 }

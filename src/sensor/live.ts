@@ -15,6 +15,8 @@ export interface LiveOptions {
   readonly events: readonly number[];
   /** Environment variables that exec records carry. */
   readonly environment: readonly string[];
+  /** Ports on which resolvers listen; 53 when it is not given. */
+  readonly dnsPorts?: readonly number[];
   /** Another BPF object than the built-in one. */
   readonly object?: Uint8Array;
   /** A connect attempt that is open for so long is reported as pending. */
@@ -30,6 +32,7 @@ export class SensorError extends Error {
   }
 }
 
+const DNS_PORTS: readonly number[] = [53];
 const PENDING_AFTER_MS = 30_000;
 /** Words of struct counters, and of the table that the addon fills. */
 const COUNTER_WORDS = counters.SIZE / 8;
@@ -94,6 +97,7 @@ export class LiveSensor implements Sensor {
         pendingAfterNs: BigInt(options.pendingAfterMs ?? PENDING_AFTER_MS) * 1_000_000n,
         enabledEvents: options.events.reduce((mask, type) => mask | (1n << BigInt(type)), 0n),
         environment: options.environment,
+        dnsPorts: options.dnsPorts ?? DNS_PORTS,
         programs: options.programs,
         excluded: [process.pid],
         cgroupFd: this.cgroup.fd,

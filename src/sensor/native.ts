@@ -30,6 +30,8 @@ export interface NativeOptions {
   /** Bits of the event types that are exported. */
   readonly enabledEvents: bigint;
   readonly environment: readonly string[];
+  /** Ports on which resolvers listen: at most 8. */
+  readonly dnsPorts: readonly number[];
   readonly programs: readonly string[];
   readonly excluded: readonly number[];
   /** -1 = no cgroup programs. */
