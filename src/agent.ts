@@ -83,7 +83,11 @@ export class Agent {
       ...(seeds && { seeds }),
       ...(tree !== undefined && { tree }),
     });
-    this.#gaps = new Gaps(this.ledger, { events: kernelRows(events), counts: (type) => sensor.counts(type) }, now());
+    this.#gaps = new Gaps(
+      this.ledger,
+      { events: kernelRows(events), counts: (type) => sensor.counts(type) },
+      now(),
+    );
   }
 
   /** Starts the stream. @throws what the exporter throws for settings that cannot work */
@@ -93,7 +97,8 @@ export class Agent {
     const { ledger, processes } = this;
     const rows = kernelRows(events);
     this.#delay =
-      this.#exporter?.meter && registerMetrics(this.#exporter.meter, { ledger, sensor, processes, events: rows });
+      this.#exporter?.meter &&
+      registerMetrics(this.#exporter.meter, { ledger, sensor, processes, events: rows });
     this.#tell('agentsmith.sensor.start', this.#hookAttributes());
     sensor.start(
       (batch) => this.#take(batch),

@@ -65,6 +65,7 @@ export function tellHooks(sensor: LiveSensor, events: readonly EventDefinition[]
       log.warn(`${name.trim()}: without ${programs.join(', ')} (${reason}); try \`doctor\``);
     }
   }
-  if (sensor.cgroup.scope === 'container') log.warn(`connect, dns: this container only (${sensor.cgroup.how})`);
+  if (sensor.cgroup.scope === 'container')
+    log.warn(`connect, dns: this container only (${sensor.cgroup.how})`);
   if (sensor.cgroup.scope === 'none') log.warn(`connect, dns: not seen (${sensor.cgroup.how})`);
 }

@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Command, flag, type Option, optional, setting } from './option.ts';
-import { duration, eventNames, oneOf, ports, powerOfTwoSize, processId, size, variableNames } from './values.ts';
+import {
+  duration,
+  eventNames,
+  oneOf,
+  ports,
+  powerOfTwoSize,
+  processId,
+  size,
+  variableNames,
+} from './values.ts';
 
 export type { Command, EventNames } from './option.ts';
 

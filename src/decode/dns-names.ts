@@ -5,7 +5,17 @@
  * here is written TYPEn (RFC 3597).
  */
 
-export const RecordType = { A: 1, NS: 2, CNAME: 5, PTR: 12, MX: 15, AAAA: 28, SRV: 33, DNAME: 39, OPT: 41 } as const;
+export const RecordType = {
+  A: 1,
+  NS: 2,
+  CNAME: 5,
+  PTR: 12,
+  MX: 15,
+  AAAA: 28,
+  SRV: 33,
+  DNAME: 39,
+  OPT: 41,
+} as const;
 
 const TYPES: Readonly<Record<number, string>> = {
   1: 'A',

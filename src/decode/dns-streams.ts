@@ -262,7 +262,8 @@ export class DnsStreams {
     segment.bytes.copy(out, at, segment.at, segment.at + dnsMessage.SIZE);
     if (type === EventType.DNS_ANSWER) this.#attribute(connection.asked.get(id), at);
     else if (id >= 0) remember(connection.asked, id, Buffer.from(out.subarray(at, at + dnsMessage.SIZE)));
-    out.writeUInt32LE(out.readUInt32LE(at + dnsMessage.flags.offset) & ~DnsFlag.ANSWER, at + dnsMessage.flags.offset);
+    const flags = out.readUInt32LE(at + dnsMessage.flags.offset) & ~DnsFlag.ANSWER;
+    out.writeUInt32LE(flags >>> 0, at + dnsMessage.flags.offset);
     const end = at + dnsMessage.SIZE + stream.kept;
     const size = (dnsMessage.SIZE + stream.kept + 7) & ~7;
     stream.message.copy(out, at + dnsMessage.SIZE, 0, stream.kept);
@@ -270,15 +271,19 @@ export class DnsStreams {
     out.writeUInt32LE(size, at + header.size.offset);
     out.writeUInt16LE(type, at + header.type.offset);
     out.writeUInt16LE(REASSEMBLED_CPU, at + header.cpu.offset);
-    this.#sequence ??= Number(
-      this.#clock.wall(segment.low(header.time), segment.high(header.time)) / 1000n,
-    );
+    this.#sequence ??= this.#first(segment);
     out.writeBigUInt64LE(BigInt(this.#sequence++), at + header.sequence.offset);
     out.writeUInt32LE(stream.size, at + dnsMessage.size.offset);
     out.writeUInt16LE(dnsMessage.SIZE, at + dnsMessage.message.offset);
     out.writeUInt16LE(stream.kept, at + dnsMessage.message.offset + 2);
     this.#length += size;
     this.#messages++;
+  }
+
+  /** The first number: the wall time of the segment, µs since the epoch. A made-up clock must not pass 2^53. */
+  #first(segment: RawEvent): number {
+    const wall = this.#clock.wall(segment.low(header.time), segment.high(header.time));
+    return Number(BigInt.asUintN(52, wall / 1000n));
   }
 
   /** An answer belongs to who sent its query, which on a shared connection need not be the last one who sent. */
@@ -295,7 +300,7 @@ export class DnsStreams {
     const others = out.readUInt32LE(at + flags.offset) & ~DnsFlag.FD_KNOWN;
     const time = out.readBigUInt64LE(at + header.time.offset) - asked.readBigUInt64LE(header.time.offset);
     if (time < 0n) return;
-    out.writeUInt32LE(others | fd | DnsFlag.TOOK_KNOWN, at + flags.offset);
+    out.writeUInt32LE((others | fd | DnsFlag.TOOK_KNOWN) >>> 0, at + flags.offset);
     out.writeBigUInt64LE(time, at + took.offset);
   }
 }

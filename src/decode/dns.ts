@@ -260,8 +260,8 @@ function readAnswer(cursor: Cursor, type: number, data: number, length: number, 
     const behind = cursor.at;
     cursor.at = data + BEFORE_NAME[type]!;
     text = cursor.name();
-    // The name must fill what the record says it has.
-    if (cursor.at !== behind) cursor.malformed = true;
+    // The name must fill what the record says it has, all of which is here.
+    if (cursor.at !== behind || cursor.short) cursor.malformed = true;
     cursor.at = behind;
     if (cursor.malformed) return;
   }

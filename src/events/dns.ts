@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { opCodeName, responseCodeName, typeName } from '../decode/dns-names.ts';
+
 import { type DnsMessage, parseDns } from '../decode/dns.ts';
+import { opCodeName, responseCodeName, typeName } from '../decode/dns-names.ts';
 import { DnsFlag, dnsMessage as d, EventType } from '../decode/layout.gen.ts';
 import type { RawEvent } from '../decode/record.ts';
 import type { AttributeValue } from '../otlp-writer.ts';
@@ -66,9 +67,19 @@ const answers: Column = {
   },
 };
 
+const questionType: Column = {
+  ...of('string', ({ type }) => (type === undefined ? undefined : typeName(type))),
+  // The summary begins with it: it is never empty.
+  text: (event, _process, out) => {
+    const { type, malformed } = parsed(event);
+    out.text(type !== undefined ? typeName(type) : malformed ? 'malformed' : 'no question');
+    return true;
+  },
+};
+
 const question: EventDefinition['attributes'] = {
   [at.ATTR_DNS_QUESTION_NAME]: of('string', ({ name }) => name),
-  [at.DNS_QUESTION_TYPE]: of('string', ({ type }) => (type === undefined ? undefined : typeName(type))),
+  [at.DNS_QUESTION_TYPE]: questionType,
   [at.DNS_ID]: of('int', ({ id }) => id),
 };
 

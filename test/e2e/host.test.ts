@@ -104,7 +104,8 @@ describe('a host', function () {
       assert.doesNotMatch(await works({ wrap: inNamespace }), /^warning: /m);
       const hidden = await works({ wrap: [...inNamespace, ...withMounts(this, HIDE_CGROUPS)] });
       assert.doesNotMatch(hidden, /not seen/);
-      if (/^warning: /m.test(hidden)) assert.match(hidden, /^warning: connect, dns: this container only \(.*\)$/m);
+      if (/^warning: /m.test(hidden))
+        assert.match(hidden, /^warning: connect, dns: this container only \(.*\)$/m);
     } finally {
       cleanUp();
     }

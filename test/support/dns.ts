@@ -28,7 +28,11 @@ export const ANSWERS: readonly string[] = ['host.example.com', '192.0.2.7', '200
 const NAME = 'www.example.com';
 
 /** Runs the trigger; skips what this kernel cannot. */
-export async function exchanges(context: Mocha.Context, watch: Watch, ...args: string[]): Promise<Exchange[]> {
+export async function exchanges(
+  context: Mocha.Context,
+  watch: Watch,
+  ...args: string[]
+): Promise<Exchange[]> {
   watch.requires(context, QUERY);
   const lines = await watch.lines<Exchange>('dns', args);
   const reason = lines.find((line) => line.skip !== undefined)?.skip;

@@ -81,7 +81,8 @@ export function eachEvent(
     const definition = lane.events.get(event.type);
     if (definition) use(definition, event, process);
     if (event.type !== EventType.DNS_SEGMENT) continue;
-    for (const message of streams.take(event)) use(lane.events.get(message.type)!, message, processes.of(message));
+    for (const message of streams.take(event))
+      use(lane.events.get(message.type)!, message, processes.of(message));
   }
 }
 
