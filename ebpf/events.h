@@ -46,7 +46,7 @@ enum event_type {
 	EVENT_NETWORK_CONNECT = 5,
 	EVENT_DNS_QUERY = 7,
 	EVENT_DNS_ANSWER = 8,
-	EVENT_DNS_SEGMENT = 20,     /* of a TCP stream, either way: user space finds the messages; not exported */
+	EVENT_DNS_SEGMENT = 20,     /* of a TCP stream, or several datagrams: user space finds the messages; not exported */
 	EVENT_TYPES = 21,
 };
 
@@ -177,7 +177,7 @@ enum dns_flag {
 	DNS_ANSWER = 8,             /* of a segment: it comes from the resolver */
 };
 
-/* A message, or as EVENT_DNS_SEGMENT a piece of a TCP stream. `who` asked, whoever runs when the answer comes. */
+/* A message, or as EVENT_DNS_SEGMENT a piece of a TCP stream or several datagrams. `who` asked, whoever runs when the answer comes. */
 struct dns_message {
 	struct header header;
 	struct who who;
@@ -192,7 +192,7 @@ struct dns_message {
 	__u32 fd;
 	__u32 flags;                /* enum dns_flag */
 	__u32 size;                 /* of the whole message, of which `message` may be the beginning */
-	__u32 tcp_sequence;         /* of the segment's first byte */
+	__u32 tcp_sequence;         /* of the segment's first byte; of datagrams that came as one packet, the size of each */
 	struct text message;
 	__u32 unused;
 };

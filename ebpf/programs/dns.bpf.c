@@ -6,9 +6,10 @@
  * (sendmmsg, writev, splice, io_uring), also when it is never read. Who asked is kept with the socket: UDP leaves in
  * the context of its sender, answers come in softirq. A TCP segment may leave there too; only while the socket is
  * locked by a task is that one the sender. Hooks on recv* miss readv, the second message of recvmmsg and io_uring.
- * TCP is handed over in segments, because a message can begin and end anywhere in them (src/decode/dns-streams.ts).
+ * TCP is handed over in segments, because a message can begin and end anywhere in them, and so is a packet of several
+ * datagrams (UDP_SEGMENT, UDP_GRO); src/decode/dns-streams.ts finds the messages.
  * Kernels: 5.11 (the current task in cgroup programs). Escapes: AF_PACKET; encrypted DNS (DoT, DoH, DoQ); other ports
- * than `dns_ports`; answers to what was asked before the agent ran; several queries in one UDP_SEGMENT datagram.
+ * than `dns_ports`; answers to what was asked before the agent ran.
  */
 #include "../lib/send.h"
 #include "../lib/sock.h"
@@ -54,7 +55,7 @@ struct {
 struct packet {
 	u32 payload;                /* from the IP header on */
 	u32 size;
-	u32 tcp_sequence;
+	u32 tcp_sequence;           /* TCP; of UDP the size of each datagram where there are several, else 0 */
 	u16 sport;
 	u16 dport;
 	u16 id;                     /* of the message, UDP only */
@@ -133,6 +134,8 @@ static __always_inline bool packet__payload(struct __sk_buff *skb, struct packet
 	if (skb->len <= p->payload)
 		return false;
 	p->size = skb->len - p->payload;
+	if (p->protocol == IPPROTO_UDP && p->size > skb->gso_size)
+		p->tcp_sequence = skb->gso_size;
 	if (p->protocol == IPPROTO_UDP && p->size >= sizeof(start))
 		bpf_skb_load_bytes(skb, p->payload, start, sizeof(start));
 	p->id = start[0] << 8 | start[1];
@@ -179,7 +182,7 @@ static __always_inline void dns_report(struct __sk_buff *skb, struct packet *p, 
 		CAPTURE(128);
 	} else if (length <= 512) {
 		CAPTURE(512);
-	} else if (p->protocol == IPPROTO_UDP || length <= UDP_MAX) {
+	} else if (type != EVENT_DNS_SEGMENT || length <= UDP_MAX) {
 		if (length > UDP_MAX)
 			length = UDP_MAX;
 		CAPTURE(UDP_MAX);
@@ -257,6 +260,22 @@ static __always_inline struct dns_asked *dns_ask(struct dns_socket *s, struct ta
 	return asked;
 }
 
+/* The other datagrams of the packet: what is remembered of them is that they were sent with the first. */
+static __always_inline void dns_ask_more(struct __sk_buff *skb, struct packet *p, struct dns_socket *s,
+					 struct dns_asked *first)
+{
+	for (u32 i = 1; i < ASKED; i++) {
+		struct dns_asked *asked;
+		u8 id[2];
+
+		if (i * p->tcp_sequence >= p->size || bpf_skb_load_bytes(skb, p->payload + i * p->tcp_sequence, id, 2))
+			return;
+		asked = &s->asked[MASK(++s->last, ASKED - 1)];
+		__builtin_memcpy(asked, first, sizeof(*asked));
+		asked->id = id[0] << 8 | id[1];
+	}
+}
+
 SEC("cgroup_skb/egress")
 int dns_egress(struct __sk_buff *skb)
 {
@@ -266,7 +285,7 @@ int dns_egress(struct __sk_buff *skb)
 	struct dns_asked *asked;
 	struct dns_socket *s;
 	struct who *who;
-	bool tcp, has_payload, is_sender = true;
+	bool tcp, pieces, has_payload, is_sender = true;
 	u64 now;
 	u32 flags;
 
@@ -285,6 +304,7 @@ int dns_egress(struct __sk_buff *skb)
 		nat = sk;
 	tcp = p.protocol == IPPROTO_TCP;
 	has_payload = packet__payload(skb, &p);
+	pieces = tcp || p.tcp_sequence;
 	if (!tcp && !has_payload)
 		return 1;
 	/* A resolver that answers a client with a resolver's port. */
@@ -303,6 +323,8 @@ int dns_egress(struct __sk_buff *skb)
 	if (is_sender) {
 		introduce_current(task);
 		asked = dns_ask(s, task, p.id, now);
+		if (!tcp && p.tcp_sequence)
+			dns_ask_more(skb, &p, s, asked);
 	} else {
 		asked = &s->asked[MASK(s->last, ASKED - 1)];
 	}
@@ -310,8 +332,8 @@ int dns_egress(struct __sk_buff *skb)
 		return 1;
 	who = &s->askers[MASK(asked->asker, ASKERS - 1)];
 	flags = p.version == 4 && sk->family == AF_INET6 ? DNS_MAPPED : 0;
-	if (tcp || is_enabled(EVENT_DNS_QUERY))
-		dns_report(skb, &p, nat, tcp ? EVENT_DNS_SEGMENT : EVENT_DNS_QUERY, now, who, asked, 0, flags);
+	if (pieces || is_enabled(EVENT_DNS_QUERY))
+		dns_report(skb, &p, nat, pieces ? EVENT_DNS_SEGMENT : EVENT_DNS_QUERY, now, who, asked, 0, flags);
 	return 1;
 }
 
@@ -324,7 +346,7 @@ int dns_ingress(struct __sk_buff *skb)
 	struct dns_asked *asked;
 	struct dns_socket *s;
 	u64 now, took = 0;
-	bool tcp;
+	bool tcp, pieces;
 
 	if (!packet__ports(skb, &p) || !is_dns_port(p.sport))
 		return 1;
@@ -335,6 +357,7 @@ int dns_ingress(struct __sk_buff *skb)
 	if (!sk || !packet__payload(skb, &p))
 		return 1;
 	tcp = p.protocol == IPPROTO_TCP;
+	pieces = tcp || p.tcp_sequence;
 	/* A resolver that is asked by a client with a resolver's port. */
 	if (!tcp && !p.is_answer && is_dns_port(p.dport))
 		return 1;
@@ -358,8 +381,8 @@ int dns_ingress(struct __sk_buff *skb)
 	}
 	if (p.version == 4 && sk->family == AF_INET6)
 		flags |= DNS_MAPPED;
-	if (tcp || is_enabled(EVENT_DNS_ANSWER))
-		dns_report(skb, &p, NULL, tcp ? EVENT_DNS_SEGMENT : EVENT_DNS_ANSWER, now,
+	if (pieces || is_enabled(EVENT_DNS_ANSWER))
+		dns_report(skb, &p, NULL, pieces ? EVENT_DNS_SEGMENT : EVENT_DNS_ANSWER, now,
 			   &s->askers[MASK(asked->asker, ASKERS - 1)], asked, took, flags);
 	return 1;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /*
- * DNS over TCP: a message is two bytes of length and as many bytes (RFC 1035 4.2.2), cut into segments anywhere. Each
- * message that is whole becomes a record like those that the kernel sends for UDP, and goes the same way from there.
+ * DNS over TCP: a message is two bytes of length and as many bytes (RFC 1035 4.2.2), cut into segments anywhere. And
+ * datagrams that the kernel saw as one packet (UDP_SEGMENT, UDP_GRO): all but the last have one size. Each message that is whole becomes a record like those that the kernel sends for UDP, and goes the same way from there.
  */
 import type { Clock } from '../clock.ts';
 import { DnsFlag, dnsMessage, EventType } from './layout.gen.ts';
@@ -27,6 +27,8 @@ const HELD_MAX = 8;
 const HELD_BYTES_MAX = 4 << 20;
 /** Messages that one segment may end: a captured segment has room for 290 empty ones, which nobody asks for. */
 const MESSAGES_MAX = 64;
+/** IPPROTO_UDP */
+const UDP = 17;
 /** The smallest message is its header. */
 const HEADER_BYTES = 12;
 
@@ -88,6 +90,8 @@ export class DnsStreams {
   #buffer: Buffer | undefined;
   #batch: RecordBatch | undefined;
   #length = 0;
+  /** Where the last record begins. */
+  #last = 0;
   #messages = 0;
 
   /** `clock` tells the wall time of the first segment: numbers begin there, in µs, as those of the kernel do. */
@@ -111,13 +115,36 @@ export class DnsStreams {
     const connection = this.#connectionOf(segment);
     const isAnswer = (segment.u32(dnsMessage.flags) & DnsFlag.ANSWER) !== 0;
     const stream = isAnswer ? connection.answer : connection.query;
-    if (!stream.isDead) {
-      const start = segment.textStart(dnsMessage.message);
-      const bytes = segment.bytes.subarray(start, start + segment.textLength(dnsMessage.message));
-      const size = Math.max(segment.u32(dnsMessage.size), bytes.length);
+    const start = segment.textStart(dnsMessage.message);
+    const bytes = segment.bytes.subarray(start, start + segment.textLength(dnsMessage.message));
+    const size = Math.max(segment.u32(dnsMessage.size), bytes.length);
+    if (segment.u16(dnsMessage.protocol) === UDP) {
+      this.#split(connection, segment, isAnswer, size, bytes);
+    } else if (!stream.isDead) {
       this.#enter(connection, stream, segment, segment.u32(dnsMessage.tcpSequence), size, bytes);
     }
     return this.#batch.load(this.#length, 0n);
+  }
+
+  /** Datagrams of one size that were sent, or came, as one packet: each is a message. */
+  #split(connection: Connection, segment: RawEvent, isAnswer: boolean, size: number, bytes: Buffer): void {
+    const type = isAnswer ? EventType.DNS_ANSWER : EventType.DNS_QUERY;
+    const each = Math.max(segment.u32(dnsMessage.tcpSequence), HEADER_BYTES);
+    for (let at = 0; at < size; at += each) {
+      if (at >= bytes.length || this.#messages === MESSAGES_MAX) {
+        // Not captured: at least one.
+        this.incomplete[type]!++;
+        return;
+      }
+      const datagram = new Stream();
+      datagram.message = bytes.subarray(at, Math.min(at + each, bytes.length, at + MESSAGE_MAX));
+      datagram.kept = datagram.message.length;
+      datagram.size = Math.min(each, size - at);
+      this.#append(connection, datagram, segment, type);
+      // The kernel measured the first answer only.
+      if (at > 0 && !connection.asked.has(datagram.kept < 2 ? -1 : datagram.message.readUInt16BE(0)))
+        this.#untime(this.#last);
+    }
   }
 
   #connectionOf(segment: RawEvent): Connection {
@@ -276,6 +303,7 @@ export class DnsStreams {
     out.writeUInt32LE(stream.size, at + dnsMessage.size.offset);
     out.writeUInt16LE(dnsMessage.SIZE, at + dnsMessage.message.offset);
     out.writeUInt16LE(stream.kept, at + dnsMessage.message.offset + 2);
+    this.#last = at;
     this.#length += size;
     this.#messages++;
   }
@@ -284,6 +312,11 @@ export class DnsStreams {
   #first(segment: RawEvent): number {
     const wall = this.#clock.wall(segment.low(header.time), segment.high(header.time));
     return Number(BigInt.asUintN(52, wall / 1000n));
+  }
+
+  #untime(at: number): void {
+    const flags = at + dnsMessage.flags.offset;
+    this.#buffer!.writeUInt32LE((this.#buffer!.readUInt32LE(flags) & ~DnsFlag.TOOK_KNOWN) >>> 0, flags);
   }
 
   /** An answer belongs to who sent its query, which on a shared connection need not be the last one who sent. */

@@ -64,6 +64,10 @@ describe('dns', function () {
     assert.equal((await expectAll(this, ['batch'])).length, 2);
   });
 
+  it('sees every datagram of one that is segmented', async function () {
+    assert.equal((await expectAll(this, ['segmented'])).length, 2);
+  });
+
   it('tells an answer that nobody reads', async function () {
     await expectAll(this, ['never-read']);
   });

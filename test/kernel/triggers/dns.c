@@ -153,6 +153,25 @@ static void way_batch(void)
 	say(&x[1]);
 }
 
+/* Two queries in one call, which the network device cuts apart; or their answers, which it put together. */
+static void way_segmented(void)
+{
+	size_t length = build_query(query, 600, 0);
+	int size = length, fd = datagram(1);
+	struct exchange x[2] = { ask(fd, 600), ask(fd, 601) };
+
+	if (setsockopt(fd, IPPROTO_UDP, 103 /* UDP_SEGMENT */, &size, sizeof(size)))
+		skip("this kernel cannot segment datagrams");
+	build_query(query + length, 601, 0);
+	MUST(send(fd, query, 2 * length, 0));
+	for (int i = 0; i < 2; i++) {
+		x[i].asked_after = boot_ns();
+		answer_udp(&x[i], ADDRESSES);
+	}
+	say(&x[0]);
+	say(&x[1]);
+}
+
 /* Parent and child ask by the same socket, before either is answered. */
 static void way_shared(void)
 {
@@ -282,6 +301,8 @@ int main(int argc, char **argv)
 	start_resolver();
 	if (is("batch")) {
 		way_batch();
+	} else if (is("segmented")) {
+		way_segmented();
 	} else if (is("shared")) {
 		way_shared();
 	} else if (is("passed")) {
