@@ -12,7 +12,7 @@ import {
   QUERY,
   recordsOf,
 } from '../support/dns.ts';
-import { scaled } from '../support/triggers.ts';
+import { scaled, skip, Trigger } from '../support/triggers.ts';
 import { pidOf } from '../support/truth.ts';
 import { openWatch, type Watch } from '../support/watch.ts';
 
@@ -185,6 +185,21 @@ describe('dns on the ports of --dns-ports', function () {
     }
     const [exchange] = await exchanges(this, watch, 'sendto');
     assert.deepEqual(recordsOf(watch, QUERY, exchange!), []);
+  });
+
+  it('refuses a flood before it drowns the others, and counts what it refuses', async function () {
+    watch = openWatch(this, { ringBytes: 64 << 10, start: false });
+    watch.requires(this, QUERY);
+    const flood = new Trigger('dns', ['flood']);
+    const [{ skip: reason }] = (await flood.end<Exchange>()) as [Exchange];
+    if (reason !== undefined) skip(this, reason);
+    const { attempted, submitted, reserved, ringFull } = watch.counts(EventType.DNS_QUERY);
+    assert.ok(attempted >= 2000, `${attempted} attempts`);
+    assert.ok(submitted > 100 && reserved > 1000, `${submitted} submitted, ${reserved} reserved`);
+    assert.equal(ringFull, 0);
+    assert.equal(watch.counts(EventType.PROCESS_EXIT).ringFull, 0);
+    // The books are compared when the watch is closed.
+    watch.start();
   });
 
   it('uses up no numbers for the event that is off', async function () {

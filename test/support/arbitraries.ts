@@ -219,6 +219,7 @@ export const dnsValues: fc.Arbitrary<DnsValues> = fc.oneof(
 /** Pieces of a few connections, one behind the other or anyhow. */
 export const dnsSegmentValues: fc.Arbitrary<DnsValues> = fc.record({
   ...dnsOwn,
+  protocol: fc.constantFrom(6, 6, 6, 17),
   cookie: fc.constantFrom(1n, 2n),
   tcpSequence: fc.oneof(u32, fc.nat({ max: 40 })),
   message: fc.oneof(

@@ -172,6 +172,21 @@ static void way_segmented(void)
 	say(&x[1]);
 }
 
+/* More queries than a small ring takes, which nobody answers. */
+static void way_flood(void)
+{
+	union address to = resolver();
+	size_t length = build_query(query, 1, 0);
+	int fd = datagram(0);
+	struct exchange x = ask(fd, 1);
+
+	for (int i = 0; i < 2000; i++)
+		MUST(sendto(fd, query, length, 0, &to.any, address_size(&to)));
+	x.asked_after = boot_ns();
+	x.local = local_of(fd);
+	say(&x);
+}
+
 /* Parent and child ask by the same socket, before either is answered. */
 static void way_shared(void)
 {
@@ -303,6 +318,8 @@ int main(int argc, char **argv)
 		way_batch();
 	} else if (is("segmented")) {
 		way_segmented();
+	} else if (is("flood")) {
+		way_flood();
 	} else if (is("shared")) {
 		way_shared();
 	} else if (is("passed")) {

@@ -187,6 +187,34 @@ describe('DnsStreams', () => {
     assert.deepEqual(lost(streams), [1, 0]);
   });
 
+  it('takes datagrams that came as one packet apart, the last one shorter', () => {
+    const streams = streamsOf();
+    const long = Buffer.concat([REPLY, Buffer.alloc(3)]);
+    const found = take(streams, {
+      message: Buffer.concat([long, long, REPLY]),
+      protocol: 17,
+      tcpSequence: long.length,
+      flags: DnsFlag.ANSWER | DnsFlag.TOOK_KNOWN,
+      took: 5n,
+    });
+    assert.deepEqual(
+      found.map(({ type, bytes, flags }) => [type, bytes, flags]),
+      [
+        [EventType.DNS_ANSWER, long, DnsFlag.TOOK_KNOWN],
+        [EventType.DNS_ANSWER, long, 0],
+        [EventType.DNS_ANSWER, REPLY, 0],
+      ],
+    );
+    const cut = take(streams, {
+      message: QUERY,
+      size: 5 * QUERY.length,
+      protocol: 17,
+      tcpSequence: QUERY.length,
+    });
+    assert.equal(cut.length, 1);
+    assert.deepEqual(lost(streams), [1, 0]);
+  });
+
   it('forgets idle connections, and the least recently used one when there are too many', () => {
     const streams = streamsOf();
     const half = framed(QUERY).subarray(0, 20);
