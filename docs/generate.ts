@@ -77,7 +77,7 @@ const MEANING: Readonly<Record<string, string>> = {
   [at.DNS_TYPE]: '`query` or `answer`',
   [at.ESCAPED]: 'attributes whose bytes were no UTF-8: `\\xNN`, backslash doubled',
   [at.EVENT_CPU]:
-    'with the sequence: identity of the record on this host; 65535 for messages that were put together from TCP segments',
+    'with the sequence: identity of the record on this host; 65535 for messages that were found in TCP segments',
   [at.EVENT_HOOK]: 'only with `--detail all`',
   [at.EVENT_SEQUENCE]: 'per CPU; a missing number is a gap, a repeated one a duplicate',
   [at.NAMESPACE_MNT]: '',
@@ -183,7 +183,7 @@ export function configurationPage(): string {
 
 /** docs/metrics.md */
 export function metricsPage(): string {
-  let page = `${HEAD}# Metrics\n\nSent over OTLP with the records, cumulative. The books hold at every moment:\n\n- \`attempted = submitted + filtered in the kernel + dropped{ring_full, reserved}\`\n- \`received = exported + filtered in user space + in memory + dropped{others}\`\n\n\`dropped\` has the reason as \`error.type\`: \`ring_full\`, \`reserved\` (a frequent event refused while less than an eighth of the\nring was free, so that it cannot drown the others), \`malformed\`, \`incomplete\`, \`queue_full\`, \`too_large\`, \`rejected\`, \`shutdown\`. Of a batch\nthat a receiver took in part it does not say which records it refused: such batches are counted under the event \`mixed\`.\n\nDNS over TCP is the one event that is not made of one ring record. Its segments are counted in the kernel as\n\`agentsmith.dns.segment\` (first equation) and are not exported. Each message that they complete is received when it is whole, under\n\`agentsmith.dns.query\` or \`agentsmith.dns.answer\`; one of which a part was seen and the rest never came, or could not be kept, is\nreceived and dropped as \`incomplete\`. So the second equation holds for both events, and \`received\` is \`submitted\` and what came\nover TCP.\n\n`;
+  let page = `${HEAD}# Metrics\n\nSent over OTLP with the records, cumulative. The books hold at every moment:\n\n- \`attempted = submitted + filtered in the kernel + dropped{ring_full, reserved}\`\n- \`received = exported + filtered in user space + in memory + dropped{others}\`\n\n\`dropped\` has the reason as \`error.type\`: \`ring_full\`, \`reserved\` (a frequent event refused while less than an eighth of the\nring was free, so that it cannot drown the others), \`malformed\`, \`incomplete\`, \`queue_full\`, \`too_large\`, \`rejected\`, \`shutdown\`. Of a batch\nthat a receiver took in part it does not say which records it refused: such batches are counted under the event \`mixed\`.\n\nDNS over TCP, and datagrams that travel as one packet (UDP_SEGMENT, UDP_GRO), are the one case where a record is not made of\none ring record. Segments are counted in the kernel as\n\`agentsmith.dns.segment\` (first equation) and are not exported. Each message that they complete is received when it is whole, under\n\`agentsmith.dns.query\` or \`agentsmith.dns.answer\`; one of which a part was seen and the rest never came, or could not be kept, is\nreceived and dropped as \`incomplete\`. So the second equation holds for both events, and \`received\` is \`submitted\` and what came\nthat way.\n\n`;
   page += table('metric', 'kind', 'unit', 'meaning');
   for (const { name, kind, unit, about } of METRICS) page += row(`\`${name}\``, kind, unit, about);
   page += row(`\`${DELAY.name}\``, 'histogram', DELAY.unit, DELAY.about);
