@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { diag, type Histogram } from '@opentelemetry/api';
 import { Clock } from './clock.ts';
-import { processExec } from './decode/layout.gen.ts';
+import { DnsStreams } from './decode/dns-streams.ts';
+import { EventType, processExec } from './decode/layout.gen.ts';
 import type { RawEvent, RecordBatch } from './decode/record.ts';
 import type { HostContext, Process } from './enrich/process.ts';
 import { Detail, readBlock } from './enrich/process-block.ts';
@@ -13,6 +14,7 @@ import {
   runnable,
   Severity,
 } from './events/event.ts';
+import { kernelRows } from './events/index.ts';
 import type { Exporter } from './export/exporter.ts';
 import { Gaps, type Loss, type ProcessLoss } from './export/gaps.ts';
 import { Ledger } from './ledger.ts';
@@ -80,6 +82,9 @@ export class Agent {
   readonly #watched: readonly EventDefinition[];
   readonly #gaps: Gaps;
   readonly #host: HostContext;
+  readonly #streams: DnsStreams;
+  /** Of {@link DnsStreams.incomplete}, by event type, what the ledger has. */
+  readonly #incomplete: number[] = [];
   #exporter: Exporter | undefined;
   #delay: Histogram | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -97,6 +102,7 @@ export class Agent {
     });
     const hookOf = (program: string) =>
       sensor.hooks.find((hook) => hook.program === program && !hook.error)?.hook;
+    this.#streams = new DnsStreams(this.#clock);
     const recordOptions = { detail, body, host: context, hookOf };
     for (const event of events) this.#events[event.type] = runnable(event, recordOptions);
     this.ledger = new Ledger(new Map(this.#watched.map(({ type, name }) => [type, name])));
@@ -111,7 +117,7 @@ export class Agent {
     });
     this.#gaps = new Gaps(
       this.ledger,
-      { events: this.#watched, counts: (type) => sensor.counts(type) },
+      { events: kernelRows(this.#watched), counts: (type) => sensor.counts(type) },
       now(),
     );
   }
@@ -121,9 +127,10 @@ export class Agent {
     const { sensor, exporter } = this.#options;
     this.#exporter = await exporter?.(this.ledger);
     const { ledger, processes } = this;
-    const events = this.#watched;
+    const rows = kernelRows(this.#watched);
     this.#delay =
-      this.#exporter?.meter && registerMetrics(this.#exporter.meter, { ledger, sensor, processes, events });
+      this.#exporter?.meter &&
+      registerMetrics(this.#exporter.meter, { ledger, sensor, processes, events: rows });
     this.#tell('agentsmith.sensor.start', this.#hookAttributes());
     sensor.start(
       (batch) => this.#take(batch),
@@ -139,7 +146,7 @@ export class Agent {
   #take(batch: RecordBatch): void {
     const { processes, ledger } = this;
     const exporter = this.#exporter;
-    const { sensor, print } = this.#options;
+    const { sensor } = this.#options;
     this.#clock.offset = sensor.clockOffset;
     if (exporter) exporter.observed = batch.observed;
     let first: number | undefined;
@@ -148,15 +155,11 @@ export class Agent {
       const views = this.#views[event.type];
       if (views !== undefined) this.#takeViews(views, event, process, batch);
       const definition = this.#events[event.type];
-      if (definition === undefined) continue;
-      ledger.received[definition.type]!++;
-      if (!process.selected) {
-        ledger.filtered[definition.type]!++;
+      if (definition === undefined) {
+        if (event.type === EventType.DNS_SEGMENT) this.#takeSegment(event, batch);
         continue;
       }
-      first ??= this.#delayOf(event, batch);
-      exporter?.append(definition, event, process);
-      if (print) this.#print(print, definition, event, process, batch);
+      if (this.#append(definition, event, process, batch)) first ??= this.#delayOf(event, batch);
     }
     this.#options.flushPrint?.();
     if (batch.malformed > this.#malformed) {
@@ -186,6 +189,36 @@ export class Agent {
         continue;
       }
       if (print) this.#print(print, definition, event, process, batch);
+    }
+  }
+
+  /** One record into the open batch and onto the terminal; false when the user asked not to see it. */
+  #append(definition: RunnableEvent, event: RawEvent, process: Process, batch: RecordBatch): boolean {
+    const { ledger } = this;
+    const { print } = this.#options;
+    ledger.received[definition.type]!++;
+    if (!process.selected) {
+      ledger.filtered[definition.type]!++;
+      return false;
+    }
+    this.#exporter?.append(definition, event, process);
+    if (print) this.#print(print, definition, event, process, batch);
+    return true;
+  }
+
+  /** The messages that a TCP segment ends; each is received here, and so is what will never be whole. */
+  #takeSegment(segment: RawEvent, batch: RecordBatch): void {
+    const { processes, ledger } = this;
+    for (const event of this.#streams.take(segment)) {
+      const definition = this.#events[event.type];
+      if (definition) this.#append(definition, event, processes.of(event), batch);
+    }
+    for (const type of [EventType.DNS_QUERY, EventType.DNS_ANSWER]) {
+      const more = this.#streams.incomplete[type]! - (this.#incomplete[type] ?? 0);
+      if (more === 0 || !this.#events[type]) continue;
+      ledger.received[type]! += more;
+      ledger.lost(type, 'incomplete', more);
+      this.#incomplete[type] = this.#streams.incomplete[type]!;
     }
   }
 

@@ -20,7 +20,7 @@ export function chosenEvents(settings: Settings): readonly EventDefinition[] {
 }
 
 /** How the kernel is watched. */
-export type KernelSettings = Pick<Settings, 'ringSize' | 'environment' | 'bpfObject'>;
+export type KernelSettings = Pick<Settings, 'ringSize' | 'environment' | 'dnsPorts' | 'bpfObject'>;
 
 /** Opens the kernel for the chosen events. @throws SensorError; the error of open(2) for --bpf-object */
 export function openSensor(settings: KernelSettings, events: readonly EventDefinition[]): LiveSensor {
@@ -29,6 +29,7 @@ export function openSensor(settings: KernelSettings, events: readonly EventDefin
     common: COMMON_PROGRAMS,
     events,
     environment: settings.environment,
+    dnsPorts: settings.dnsPorts,
     ...(settings.bpfObject !== undefined && { object: readFileSync(settings.bpfObject) }),
   });
 }
@@ -85,6 +86,7 @@ export function tellHooks(sensor: LiveSensor, events: readonly EventDefinition[]
       log.warn(`${names[i]}: without ${programs.join(', ')} (${reason}); try \`doctor\``);
     }
   }
-  if (sensor.cgroup.scope === 'container') log.warn(`connect: this container only (${sensor.cgroup.how})`);
-  if (sensor.cgroup.scope === 'none') log.warn(`connect: not seen (${sensor.cgroup.how})`);
+  if (sensor.cgroup.scope === 'container')
+    log.warn(`connect, dns: this container only (${sensor.cgroup.how})`);
+  if (sensor.cgroup.scope === 'none') log.warn(`connect, dns: not seen (${sensor.cgroup.how})`);
 }

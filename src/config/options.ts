@@ -7,6 +7,7 @@ import {
   type Output,
   oneOf,
   output,
+  ports,
   powerOfTwoSize,
   processId,
   size,
@@ -96,6 +97,14 @@ export const OPTIONS = {
     initial: 'LD_PRELOAD,SSH_CONNECTION',
     help: 'environment variables to read at exec: up to 8 names of up to 31 letters; "" for none',
     parse: variableNames,
+  }),
+  dnsPorts: setting<readonly number[]>({
+    group: 'Events',
+    commands: KERNEL,
+    value: 'PORTS',
+    initial: '53',
+    help: 'ports on which resolvers listen, UDP and TCP: up to 8 numbers divided by commas',
+    parse: ports,
   }),
   noRedact: flag({
     group: 'Events',

@@ -43,6 +43,7 @@ describe('parseCommandLine', () => {
         metricsInterval: 60_000,
         events: events.defaults,
         detail: 'standard',
+        dnsPorts: [53],
         environment: ['LD_PRELOAD', 'SSH_CONNECTION'],
         noRedact: false,
         noBody: false,
