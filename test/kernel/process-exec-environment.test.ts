@@ -55,6 +55,14 @@ describe('process.exec and secrets', function () {
     expectExec(watch, truth, { more: { [PRELOAD]: '/tmp/evil.so' } });
   });
 
+  it('finds a variable wherever it lies in the blocks that are searched', async () => {
+    // 4096 bytes a block, names are compared up to 32 bytes: around the end of the first, and at every place of a word.
+    for (let at = 4096 - 36; at <= 4096 + 8; at++) {
+      const env = { PADDING: 'x'.repeat(at - 'PADDING=\0'.length), LD_PRELOAD: `/tmp/${at}.so` };
+      expectExec(watch, await run(env), { more: { [PRELOAD]: `/tmp/${at}.so` } });
+    }
+  });
+
   it('gives a variable that came twice once, with the value that the loader takes', async function () {
     const steps = ['env', 'LD_PRELOAD=/lib/innocent.so', 'env', 'LD_PRELOAD=/tmp/evil.so'];
     expectExec(watch, await execBy(this, watch, steps), { more: { [PRELOAD]: '/tmp/evil.so' } });
