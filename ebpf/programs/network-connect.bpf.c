@@ -76,8 +76,9 @@ static __always_inline void give_up(struct connect_attempt *a)
 	report(NULL, a, a->time, CONNECT_FAILED, 0, false);
 }
 
-static __always_inline void introduce_current(struct task_struct *task)
+static __always_inline void introduce_current(void)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct builder b = { .slot = possible_cpus + bpf_get_smp_processor_id() };
 
 	if (is_known(task))
@@ -90,21 +91,12 @@ static __always_inline void introduce_current(struct task_struct *task)
 	b.scratch->busy = 0;
 }
 
-static __always_inline int begin(struct bpf_sock_addr *ctx, u16 family, const u32 *address)
+/* Everything but the state. */
+static __always_inline void attempt__fill(struct bpf_sock_addr *ctx, struct connect_attempt *a, u16 family, const u32 *address)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct bpf_sock *sk = ctx->sk;
-	struct connect_attempt *a;
-	bool stream;
 	int fd;
 
-	if (!sk)
-		return 1;
-	a = bpf_sk_storage_get(&attempts, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!a)
-		return 1;
-	give_up(a);
-	introduce_current(task);
 	a->time = bpf_ktime_get_boot_ns();
 	a->cookie = bpf_get_socket_cookie(ctx);
 	a->flags = 0;
@@ -130,11 +122,30 @@ static __always_inline int begin(struct bpf_sock_addr *ctx, u16 family, const u3
 	a->fd = fd;
 	if (fd >= 0)
 		a->flags |= CONNECT_FD_KNOWN;
-	stream = a->protocol == IPPROTO_TCP || a->protocol == IPPROTO_MPTCP;
-	a->state = stream ? ATTEMPT_OPEN : ATTEMPT_NONE;
-	/* A datagram socket has no handshake: that the call was made is all that will be known. */
-	if (!stream)
-		report(NULL, a, a->time, 0, 0, false);
+}
+
+static __always_inline int begin(struct bpf_sock_addr *ctx, u16 family, const u32 *address)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct connect_attempt *a;
+
+	if (!sk)
+		return 1;
+	introduce_current();
+	/* A datagram socket has no handshake: that the call was made is all that will be known, and nothing is kept. */
+	if (ctx->protocol != IPPROTO_TCP && ctx->protocol != IPPROTO_MPTCP) {
+		struct connect_attempt once;
+
+		attempt__fill(ctx, &once, family, address);
+		report(NULL, &once, once.time, 0, 0, false);
+		return 1;
+	}
+	a = bpf_sk_storage_get(&attempts, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!a)
+		return 1;
+	give_up(a);
+	attempt__fill(ctx, a, family, address);
+	a->state = ATTEMPT_OPEN;
 	return 1;
 }
 
