@@ -32,6 +32,8 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   void MapGlobals();
   void Attach(int cgroup_fd);
   size_t Fill();
+  void StartTick(uint64_t ms);
+  void Woken();
   void Wake();
   void Release();
 
@@ -45,13 +47,17 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   uint8_t* globals_ = nullptr;               // .bss: wake_at, excluded
   size_t globals_size_ = 0;
   uint32_t* wake_at_ = nullptr;
-  int quiet_ticks_ = 0;
   uint32_t* excluded_ = nullptr;
 
   Napi::Reference<Napi::ArrayBuffer> buffer_;
   uint8_t* bytes_ = nullptr;
   Napi::FunctionReference on_batch_;
   Napi::AsyncContext* context_ = nullptr;
+  bool slow_ = false;       // the first record wakes us
+  bool company_ = false;    // it did, and we wait for others
+  int drains_ = 0;          // that found records, since window_
+  uint64_t window_ = 0;     // ms, of the loop's clock
+  int epoll_ = -1;
   uv_poll_t* poll_ = nullptr;
   uv_timer_t* tick_ = nullptr;
 };
