@@ -45,6 +45,8 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   bpf_map* Map(const std::string& name, size_t key, size_t value);
   bpf_program* Find(const std::string& program);
   size_t Fill();
+  void StartTick(uint64_t ms);
+  void Woken();
   void Wake();
   void Release();
 
@@ -67,13 +69,17 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   std::vector<uint32_t> excluded_written_;
   uint64_t* enabled_events_ = nullptr;
   uint32_t* wake_at_ = nullptr;
-  int quiet_ticks_ = 0;
   uint32_t* excluded_ = nullptr;
 
   Napi::Reference<Napi::ArrayBuffer> buffer_;
   uint8_t* bytes_ = nullptr;
   Napi::FunctionReference on_batch_;
   Napi::AsyncContext* context_ = nullptr;
+  bool slow_ = false;       // the first record wakes us
+  bool company_ = false;    // it did, and we wait for others
+  int drains_ = 0;          // that found records, since window_
+  uint64_t window_ = 0;     // ms, of the loop's clock
+  int epoll_ = -1;
   uv_poll_t* poll_ = nullptr;
   uv_timer_t* tick_ = nullptr;
 };

@@ -140,8 +140,8 @@ static __always_inline void lose(enum event_type type, u32 tgid)
 
 /*
  * Waking user space costs more than most handlers, so nobody is woken for one record: user space looks every 20 ms,
- * and is woken once when 256 KiB wait (measured: no loss at 2.7-7.2 M records/s of 64 bytes). After a second without
- * a record it looks no more and asks for the first one instead.
+ * and is woken once when 256 KiB wait (measured: no loss at 2.7-7.2 M records/s of 64 bytes). When little happens it
+ * looks no more: it asks for the first record, waits 10 ms for others, and asks again (addon/sensor.cc).
  */
 static __always_inline u64 wake_flags(u64 waiting)
 {

@@ -77,23 +77,12 @@ static __always_inline void give_up(enum program program, struct connect_attempt
 	report(program, NULL, a, a->time, CONNECT_FAILED, 0, false);
 }
 
-static __always_inline int begin(enum program program, struct bpf_sock_addr *ctx, u16 family, const u32 *address)
+/* Everything but the state. */
+static __always_inline void attempt__fill(struct bpf_sock_addr *ctx, struct connect_attempt *a, u16 family, const u32 *address)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct bpf_sock *sk = ctx->sk;
-	struct connect_attempt *a;
-	bool stream;
 	int fd;
 
-	if (!sk)
-		return 1;
-	a = bpf_sk_storage_get(&attempts, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!a) {
-		lose(EVENT_NETWORK_CONNECT, task->tgid);
-		return 1;
-	}
-	give_up(program, a);
-	introduce_current(task);
 	a->time = bpf_ktime_get_boot_ns();
 	a->cookie = bpf_get_socket_cookie(ctx);
 	a->flags = 0;
@@ -123,11 +112,33 @@ static __always_inline int begin(enum program program, struct bpf_sock_addr *ctx
 	a->fd = fd;
 	if (fd >= 0)
 		a->flags |= CONNECT_FD_KNOWN;
-	stream = a->protocol == IPPROTO_TCP || a->protocol == IPPROTO_MPTCP;
-	a->state = stream ? ATTEMPT_OPEN : ATTEMPT_NONE;
-	/* A datagram socket has no handshake: that the call was made is all that will be known. */
-	if (!stream)
-		report(program, NULL, a, a->time, 0, 0, false);
+}
+
+static __always_inline int begin(enum program program, struct bpf_sock_addr *ctx, u16 family, const u32 *address)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct bpf_sock *sk = ctx->sk;
+	struct connect_attempt *a;
+
+	if (!sk)
+		return 1;
+	introduce_current(task);
+	/* A datagram socket has no handshake: that the call was made is all that will be known, and nothing is kept. */
+	if (ctx->protocol != IPPROTO_TCP && ctx->protocol != IPPROTO_MPTCP) {
+		struct connect_attempt once;
+
+		attempt__fill(ctx, &once, family, address);
+		report(program, NULL, &once, once.time, 0, 0, false);
+		return 1;
+	}
+	a = bpf_sk_storage_get(&attempts, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!a) {
+		lose(EVENT_NETWORK_CONNECT, task->tgid);
+		return 1;
+	}
+	give_up(program, a);
+	attempt__fill(ctx, a, family, address);
+	a->state = ATTEMPT_OPEN;
 	return 1;
 }
 

@@ -2,7 +2,7 @@
 // Events are switched on and off while the sensor runs. Which programs belong to which event is left to
 // test/unit/sensor/tiers.test.ts.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { EventType, processExec } from '../../src/decode/layout.gen.ts';
 import { COMMON_PROGRAMS, eventDefinitions } from '../../src/events/index.ts';
 import { LiveSensor } from '../../src/sensor/live.ts';
@@ -21,6 +21,8 @@ describe('the choice of events while running', function () {
   let sensor: LiveSensor;
   /** Types of the records of the test's own children. */
   let seen: number[];
+  /** Whose exits were seen. */
+  let ended: Set<number>;
 
   before(async function () {
     await openWatch(this).close();
@@ -28,6 +30,7 @@ describe('the choice of events while running', function () {
 
   beforeEach(() => {
     seen = [];
+    ended = new Set();
     sensor = new LiveSensor(loadNative(), {
       ringBytes: 1 << 20,
       common: COMMON_PROGRAMS,
@@ -36,7 +39,10 @@ describe('the choice of events while running', function () {
     });
     sensor.start((batch) => {
       for (const event of batch)
-        if (event.u32(processExec.who.parentPid) === process.pid) seen.push(event.type);
+        if (event.u32(processExec.who.parentPid) === process.pid) {
+          seen.push(event.type);
+          if (event.type === EventType.PROCESS_EXIT) ended.add(event.u32(processExec.who.pid));
+        }
     });
   });
 
@@ -76,11 +82,12 @@ describe('the choice of events while running', function () {
   });
 
   it('misses nothing of an event that stays on', async () => {
+    const pids: number[] = [];
     for (let round = 0; round < 10; round++) {
-      execFileSync('/bin/true');
+      pids.push(spawnSync('/bin/true').pid);
       sensor.choose(round % 2 === 0 ? named('process.exit', 'network.connect') : named('process.exit'));
     }
-    await eventually(() => seen.filter((type) => type === EventType.PROCESS_EXIT).length === 10);
+    await eventually(() => pids.every((pid) => ended.has(pid)));
     const { attempted, submitted, filtered } = sensor.counts(EventType.PROCESS_EXIT);
     assert.equal(attempted, submitted + filtered);
   });

@@ -55,6 +55,15 @@ describe('process.exec and secrets', function () {
     expectExec(watch, truth, { more: { [PRELOAD]: '/tmp/evil.so' } });
   });
 
+  it('finds a variable wherever it lies in the blocks that are searched', async () => {
+    // 4096 bytes a block, of which no name begins in the last 32; and at every place of a word.
+    for (const before of [36, 33, 32, 31, 30, 21, 12, 11, 10, 8, 7, 1, 0, -1]) {
+      const at = 4096 - before;
+      const env = { PADDING: 'x'.repeat(at - 'PADDING=\0'.length), LD_PRELOAD: `/tmp/${at}.so` };
+      expectExec(watch, await run(env), { more: { [PRELOAD]: `/tmp/${at}.so` } });
+    }
+  });
+
   it('gives a variable that came twice once, with the value that the loader takes', async function () {
     const steps = ['env', 'LD_PRELOAD=/lib/innocent.so', 'env', 'LD_PRELOAD=/tmp/evil.so'];
     expectExec(watch, await execBy(this, watch, steps), { more: { [PRELOAD]: '/tmp/evil.so' } });
