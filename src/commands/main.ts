@@ -6,7 +6,7 @@ import type { EventNames } from '../config/options.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { VERSION } from '../config/version.ts';
 import { eventDefinitions } from '../events/index.ts';
-import { EndpointError } from '../export/grpc-options.ts';
+import { EndpointError } from '../export/endpoint.ts';
 import { log, setLogLevel } from '../log.ts';
 import { SensorError } from '../sensor/live.ts';
 import { RecordingError } from '../sensor/recording.ts';

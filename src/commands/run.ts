@@ -7,13 +7,14 @@ import { Users } from '../enrich/users.ts';
 import type { ReadableEvent } from '../events/event.ts';
 import { consoleLine } from '../export/console.ts';
 import { type Exporter, type ExporterOptions, FastExporter, StockExporter } from '../export/exporter.ts';
-import { grpcOptions } from '../export/grpc-options.ts';
 import { jsonLine } from '../export/json.ts';
+import { protocolName } from '../export/receiver.ts';
 import { hostFacts, hostResource } from '../export/resource.ts';
 import type { Ledger } from '../ledger.ts';
 import { log } from '../log.ts';
 import { RecordingReader, ReplaySensor } from '../sensor/recording.ts';
 import { chosenEvents, howToStop, openSensor, tellHooks, thisHost } from './live.ts';
+import { receivers } from './receivers.ts';
 
 /** What a stop waits for the receiver: within the 10 s that container runtimes and systemd give or more. */
 const FLUSH_MS = 5000;
@@ -62,10 +63,10 @@ function destination(settings: Settings): Destination {
       settings.output === 'none' ? 'nowhere (--output none)' : 'this terminal; --endpoint sends them';
     return { words };
   }
-  const logs = grpcOptions('LOGS', settings.endpoint);
+  const { logs, metrics } = receivers(settings);
   const options: ExporterOptions = {
     logs,
-    metrics: grpcOptions('METRICS', settings.endpoint),
+    metrics,
     resource: hostResource(hostFacts()),
     queueBytes: settings.queueSize,
     metricsIntervalMs: settings.metricsInterval,
@@ -77,14 +78,15 @@ function destination(settings: Settings): Destination {
         );
     },
     onMetricsState: (status) => {
-      if (status.ok) log.info(`${logs.url}: takes metrics again`);
+      if (status.ok) log.info(`${metrics.url}: takes metrics again`);
       else log.warn(`metrics: ${status.error.message}`);
     },
     onPartial: (rejected, message) => log.warn(`${logs.url}: rejected ${rejected} records: ${message}`),
   };
   const lane = settings.pipeline === 'sdk' ? ', by the stock SDK' : '';
+  const proxy = logs.proxy === undefined ? '' : `, through ${logs.proxy.url}`;
   return {
-    words: `${logs.url} (OTLP/gRPC, compression ${logs.compression}${lane})`,
+    words: `${logs.url} (${protocolName(logs.protocol)}, compression ${logs.compression}${proxy}${lane})`,
     exporter: async (ledger: Ledger): Promise<Exporter> =>
       settings.pipeline === 'sdk' ? StockExporter.create(options, ledger) : new FastExporter(options, ledger),
   };

@@ -2,12 +2,14 @@
 
 /*
  * The only door to the OpenTelemetry SDK: providers, processors, metric export. Nothing else imports sdk-logs or
- * sdk-metrics; the stock lane (and with it grpc-js) is loaded only when it is asked for.
+ * sdk-metrics; the stock lane (stock.ts) is loaded only when it is asked for.
  */
 import { diag, type Logger, type LogRecord, type SeverityNumber } from '@opentelemetry/api';
-import { ExportResultCode, type InstrumentationScope, setGlobalErrorHandler } from '@opentelemetry/core';
+import { type InstrumentationScope, setGlobalErrorHandler } from '@opentelemetry/core';
 import { createOtlpNetworkExportDelegate, ExporterMetrics } from '@opentelemetry/otlp-exporter-base';
 import {
+  JsonLogsSerializer,
+  JsonMetricsSerializer,
   MetricsExporterMetricsHelper,
   ProtobufLogsSerializer,
   ProtobufMetricsSerializer,
@@ -26,10 +28,12 @@ import type { ReadableEvent } from '../events/event.ts';
 import type { Envelope } from './batches.ts';
 import { ExportError } from './export-error.ts';
 import type { GrpcConnection } from './grpc-connection.ts';
-import type { GrpcOptions } from './grpc-options.ts';
+import type { JsonEnvelope } from './json-batches.ts';
+import { componentType, responseAttributes } from './log-sender.ts';
+import type { Receiver } from './receiver.ts';
 import { ReceiverState, type ReceiverStatus } from './receiver-state.ts';
 import { RetryingTransport } from './retrying-transport.ts';
-import { GrpcTransport, METRICS_PATH } from './transport-grpc.ts';
+import { OtlpTransport } from './transport.ts';
 
 /** One scope for all of our records; the attribute names follow this version of the conventions. */
 export const SCOPE: InstrumentationScope = {
@@ -118,17 +122,19 @@ export function officialRequest(events: readonly ReadableEvent[], resource: Reso
   return ProtobufLogsSerializer.serializeRequest(events.map((event) => readable(event, resource)))!;
 }
 
+/** Stands for the records where only what is around them matters. */
+const EMPTY: ReadableEvent = {
+  eventName: 'x',
+  severityNumber: 9,
+  time: 0n,
+  observed: 0n,
+  body: undefined,
+  attributes: {},
+};
+
 /** Resource and scope as the official serializer writes them, for {@link Batches}. */
 export function envelopeOf(resource: Resource): Envelope {
-  const empty: ReadableEvent = {
-    eventName: 'x',
-    severityNumber: 9,
-    time: 0n,
-    observed: 0n,
-    body: undefined,
-    attributes: {},
-  };
-  const request = officialRequest([empty], resource);
+  const request = officialRequest([EMPTY], resource);
   const parts = scopeLogs(request);
   return {
     resource: request.slice(...parts.resource),
@@ -140,17 +146,55 @@ export function envelopeOf(resource: Resource): Envelope {
 /** Takes what the SDK's loggers emit as LogRecord bytes: `name` and `severity` are the record's own. */
 export type RecordSink = (record: Uint8Array, name: string, severity: number) => void;
 
+/** One record as the official serializer writes it, without what stands around it in a request. */
+type RecordEncoder = (record: ReadableLogRecord) => Uint8Array | undefined;
+
+/** A LogRecord in protobuf. */
+export const protobufRecord: RecordEncoder = (record) => {
+  const request = ProtobufLogsSerializer.serializeRequest([record]);
+  return request?.subarray(...scopeLogs(request).record);
+};
+
+/** A LogRecord in JSON. */
+export const jsonRecord: RecordEncoder = (record) => {
+  const request = JsonLogsSerializer.serializeRequest([record]);
+  return request?.subarray(...jsonRecordOf(request));
+};
+
+/** Where the one record of a JSON request is: inside of strings the quotes of the key would be escaped. */
+function jsonRecordOf(request: Uint8Array): [number, number] {
+  const text = Buffer.from(request.buffer, request.byteOffset, request.byteLength);
+  const key = '"logRecords":[';
+  const { schemaUrl } = SCOPE;
+  const tail = schemaUrl === undefined ? ']}]}]}' : `],"schemaUrl":${JSON.stringify(schemaUrl)}}]}]}`;
+  return [text.indexOf(key) + key.length, text.length - Buffer.byteLength(tail)];
+}
+
+/** A readable event as LogRecord in JSON. */
+export function jsonRecordEncoder(resource: Resource): (event: ReadableEvent) => Uint8Array {
+  return (event) => jsonRecord(readable(event, resource))!;
+}
+
+/** The text around the records of a JSON request. */
+export function jsonEnvelopeOf(resource: Resource): JsonEnvelope {
+  const request = JsonLogsSerializer.serializeRequest([readable(EMPTY, resource)])!;
+  const [start, end] = jsonRecordOf(request);
+  return { head: request.slice(0, start), tail: request.slice(end) };
+}
+
 /**
  * A LoggerProvider whose records ride with the events: encoded by the official serializer, appended to the same
  * batches, so that rare records have the same retry and the same accounting.
  */
-export function createLoggerProvider(resource: Resource, sink: RecordSink): LoggerProvider {
+export function createLoggerProvider(
+  resource: Resource,
+  encode: RecordEncoder,
+  sink: RecordSink,
+): LoggerProvider {
   const processor: LogRecordProcessor = {
     onEmit(record) {
-      const request = ProtobufLogsSerializer.serializeRequest([record]);
-      if (!request) return;
-      const [start, end] = scopeLogs(request).record;
-      sink(request.subarray(start, end), record.eventName ?? '', record.severityNumber ?? 0);
+      const bytes = encode(record);
+      if (bytes) sink(bytes, record.eventName ?? '', record.severityNumber ?? 0);
     },
     forceFlush: async () => {},
     shutdown: async () => {},
@@ -176,92 +220,40 @@ export function loggerOf(provider: LoggerProvider): Logger {
   return provider.getLogger(SCOPE.name, SCOPE.version, { schemaUrl: SCOPE.schemaUrl! });
 }
 
-/** What stock pieces need to know of the receiver. */
-export interface StockReceiver {
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly timeoutMillis: number;
-}
-
-/**
- * The stock lane: LoggerProvider, BatchLogRecordProcessor and exporter-logs-otlp-grpc as they come. It never retries
- * and loses what its queue does not hold; it is there for users' own processors, and as what we measure against.
- */
-export async function createStockProvider(
-  resource: Resource,
-  receiver: StockReceiver,
-  onResult: (names: readonly string[], isExported: boolean) => void = () => {},
-): Promise<LoggerProvider> {
-  const { BatchLogRecordProcessor } = await import('@opentelemetry/sdk-logs');
-  const { OTLPLogExporter } = await import('@opentelemetry/exporter-logs-otlp-grpc');
-  const { Metadata } = await import('@grpc/grpc-js');
-  const metadata = new Metadata();
-  for (const [name, value] of Object.entries(receiver.headers)) metadata.set(name, value);
-  const exporter = new OTLPLogExporter({
-    url: receiver.url,
-    metadata,
-    timeoutMillis: receiver.timeoutMillis,
-  });
-  // The processor tells nobody what became of a batch.
-  const send = exporter.export.bind(exporter);
-  exporter.export = (records, done) => {
-    send(records, (result) => {
-      onResult(
-        records.map(({ eventName }) => eventName ?? ''),
-        result.code === ExportResultCode.SUCCESS,
-      );
-      done(result);
-    });
-  };
-  // A record the queue does not hold is lost in silence: the largest queue that stays within 100 MB.
-  const processor = new BatchLogRecordProcessor({
-    exporter,
-    maxQueueSize: 65_536,
-    maxExportBatchSize: 2048,
-    scheduledDelayMillis: 200,
-  });
-  return new LoggerProvider({ resource, processors: [processor] });
-}
-
 /** Metrics to the receiver by our transport, on the connection of the logs where it is the same receiver. */
 export function createMeterProvider(
   resource: Resource,
-  receiver: {
-    readonly grpc: GrpcOptions;
-    readonly connection: GrpcConnection;
+  options: {
+    readonly receiver: Receiver;
+    /** To be shared with the logs (gRPC). */
+    readonly connection: GrpcConnection | undefined;
     readonly intervalMillis: number;
     onState(status: ReceiverStatus): void;
   },
 ): MeterProvider {
-  const { grpc, connection, intervalMillis } = receiver;
+  const { receiver, connection, intervalMillis } = options;
+  const { protocol } = receiver;
   tellSdkErrors();
-  const state = new ReceiverState((status) => receiver.onState(status));
-  const transport = new RetryingTransport(
-    new GrpcTransport({
-      connection,
-      path: METRICS_PATH,
-      headers: grpc.headers,
-      compression: grpc.compression,
-    }),
-    // The next export carries the same cumulative values, so an old one is not worth waiting for.
-    {
-      giveUpAfterMs: intervalMillis / 2,
-      onFailure: (error) => state.failed(error),
-      onSuccess: () => state.succeeded(),
-    },
-  );
+  const state = new ReceiverState((status) => options.onState(status));
+  // The next export carries the same cumulative values, so an old one is not worth waiting for.
+  const transport = new RetryingTransport(new OtlpTransport(receiver, connection), {
+    giveUpAfterMs: intervalMillis / 2,
+    onFailure: (error) => state.failed(error),
+    onSuccess: () => state.succeeded(),
+  });
+  const serializer = protocol === 'http/json' ? JsonMetricsSerializer : ProtobufMetricsSerializer;
   const delegate = createOtlpNetworkExportDelegate<ResourceMetrics, object>(
-    { timeoutMillis: grpc.timeoutMillis, concurrencyLimit: 2, compression: 'none' },
+    { timeoutMillis: receiver.timeoutMillis, concurrencyLimit: 2, compression: 'none' },
     {
-      serializeRequest: (metrics) => ProtobufMetricsSerializer.serializeRequest(metrics),
+      serializeRequest: (metrics) => serializer.serializeRequest(metrics),
       deserializeResponse: () => ({}),
     },
     new ExporterMetrics<ResourceMetrics>({
-      componentType: 'otlp_grpc_metric_exporter',
+      componentType: componentType(protocol, 'metric'),
       metricsHelper: MetricsExporterMetricsHelper,
-      url: grpc.url,
+      url: receiver.url,
       meterProvider: undefined,
-      responseAttributesFromError: () => ({}),
+      responseAttributesFromError: responseAttributes(protocol),
     }),
     transport,
   );

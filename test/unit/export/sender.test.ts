@@ -14,11 +14,12 @@ import {
 import fc from 'fast-check';
 import type { Batch } from '../../../src/export/batch.ts';
 import { ExportError, type ExportErrorKind } from '../../../src/export/export-error.ts';
-import { createGrpcSender } from '../../../src/export/grpc-sender.ts';
+import { createLogSender } from '../../../src/export/log-sender.ts';
 import { RetryingTransport, type Sleep } from '../../../src/export/retrying-transport.ts';
 import { Sender, type SenderOptions } from '../../../src/export/sender.ts';
 import { encode } from '../../support/otlp-decode.ts';
 import { OtlpSink } from '../../support/otlp-sink.ts';
+import { receiverAt } from '../../support/receiver.ts';
 
 // The queue, retrying and giving up, over a transport that the test plays; the last part is over a real one.
 // Which answer means what: transport-grpc.test.ts. How long to wait: retry.test.ts.
@@ -439,7 +440,7 @@ describe('RetryingTransport', () => {
   });
 });
 
-describe('createGrpcSender', () => {
+describe('createLogSender', () => {
   it('delivers over gRPC what was refused first, and OpenTelemetry counts it once', async () => {
     const sink = await OtlpSink.start();
     sink.respond(({ index }) =>
@@ -449,8 +450,8 @@ describe('createGrpcSender', () => {
     const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: FAR });
     const meterProvider = new MeterProvider({ readers: [reader] });
     const log: string[] = [];
-    const sender = createGrpcSender({
-      grpc: { url: sink.url, headers: {}, timeoutMillis: FAR, compression: 'zstd' },
+    const sender = createLogSender({
+      receiver: receiverAt(sink.url, { timeoutMillis: FAR, compression: 'zstd' }),
       meterProvider,
       split: () => undefined,
       onExported: ({ types }) => log.push(`exported ${types.length}`),
