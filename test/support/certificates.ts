@@ -22,15 +22,17 @@ export class TestCa {
   readonly cert: Buffer;
   #count = 0;
 
-  /** @param context the tests that need it are skipped where openssl is missing */
-  static make(context: Mocha.Context): TestCa {
+  /**
+   * @param context the tests that need it are skipped where openssl is missing
+   * @throws without a context, where it is missing
+   */
+  static make(context?: Mocha.Context): TestCa {
     try {
       return new TestCa();
     } catch (error) {
-      return skip(
-        context,
-        `no certificate could be made with openssl (${(error as Error).message.split('\n')[0]})`,
-      );
+      if (context === undefined) throw error;
+      const [message] = (error as Error).message.split('\n');
+      return skip(context, `no certificate could be made with openssl (${message})`);
     }
   }
 
@@ -61,7 +63,7 @@ export class TestCa {
   /**
    * A certificate for a name (`IP:127.0.0.1`, `DNS:receiver.test`).
    *
-   * @param validity arguments of `openssl ca`: by default it is valid now
+   * @param validity `past` = it has expired
    */
   issue(name: string, validity: 'now' | 'past' = 'now'): Pair {
     const stem = `pair${++this.#count}`;

@@ -153,7 +153,7 @@ for (const protocol of ['grpc', 'http/protobuf'] as const) {
       it('takes certificates that have changed, from the next connection on', async () => {
         const sink = await startSink({ tls: { ...ca.issue('IP:127.0.0.1'), ca: ca.cert } });
         const files = { ca: ca.file('used-ca.pem'), cert: ca.file('used.pem'), key: ca.file('used.key') };
-        const stranger = TestCa.make({} as Mocha.Context);
+        const stranger = TestCa.make();
         ends.push(() => stranger.remove());
         const use = (from: TestCa) => {
           const { paths } = from.issue('DNS:agent');
