@@ -73,8 +73,14 @@ export class Certificates {
   #look(): string {
     const stamps = KINDS.map((kind) => {
       const path = this.#files[kind]?.value;
-      const stat = path === undefined ? undefined : statSync(path, { bigint: true, throwIfNoEntry: false });
-      return stat === undefined ? '' : `${stat.ino} ${stat.size} ${stat.mtimeNs}`;
+      if (path === undefined) return '';
+      try {
+        const { ino, size, mtimeNs } = statSync(path, { bigint: true });
+        return `${ino} ${size} ${mtimeNs}`;
+      } catch {
+        // Reading it says why.
+        return '';
+      }
     });
     return stamps.join();
   }

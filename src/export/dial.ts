@@ -75,13 +75,7 @@ async function encrypt(
   signal: AbortSignal,
 ): Promise<tls.TLSSocket> {
   const host = receiver.address.socketPath === undefined ? receiver.address.host : 'localhost';
-  let context: tls.SecureContext | undefined;
-  try {
-    context = receiver.certificates?.context;
-  } catch (error) {
-    socket.destroy();
-    throw new DialError('tls', error as Error);
-  }
+  const context = receiver.certificates?.context;
   const encrypted = tls.connect({
     socket,
     host,

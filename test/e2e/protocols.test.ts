@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The built CLI and a real Collector: every protocol and every compression, and the wrong ones of its ports.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { checkReceiver } from '../../src/export/transport.ts';
+import { type Pair, TestCa } from '../support/certificates.ts';
 import { Cli, cleanUp, runCli } from '../support/cli.ts';
 import { buildCollector, type Collector, startCollector } from '../support/collector.ts';
 import { type LogRecord, waitForCollectorFile } from '../support/collector-file.ts';
 import { needsKernel } from '../support/needs.ts';
+import { type ReceiverOptions, receiverAt } from '../support/receiver.ts';
 import { EXEC, lastLine, named, trueNumbers, upTo } from '../support/sent.ts';
 import { Shell } from '../support/shell.ts';
 import { skip } from '../support/skip.ts';
@@ -149,5 +152,79 @@ describe('the real Collector', function () {
       assert.equal(stderr.match(new RegExp(message, 'g'))?.length, 1, stderr);
       assert.match(lastLine(stderr).why, /shutdown/);
     });
+  }
+});
+
+/** A Collector that speaks TLS and wants to see certificates. */
+const tlsConfig = (ca: TestCa, pair: Pair) => `
+receivers:
+  otlp:
+    protocols:
+${['grpc', 'http']
+  .map(
+    (name) => `      ${name}:
+        endpoint: "\${env:AGENTSMITH_OTLP_${name.toUpperCase()}}"
+        tls: { cert_file: ${pair.paths.cert}, key_file: ${pair.paths.key}, client_ca_file: ${ca.path} }
+`,
+  )
+  .join('')}
+exporters:
+  file: { path: "\${env:AGENTSMITH_FILE}" }
+extensions:
+  health_check: { endpoint: "\${env:AGENTSMITH_HEALTH}" }
+service:
+  extensions: [health_check]
+  telemetry: { metrics: { level: none } }
+  pipelines:
+    logs: { receivers: [otlp], exporters: [file] }
+    metrics: { receivers: [otlp], exporters: [file] }
+`;
+
+describe('the real Collector with mutual TLS', function () {
+  this.timeout('60s');
+  let ca: TestCa;
+  let stranger: TestCa;
+  let collector: Collector | undefined;
+
+  before(async function () {
+    this.timeout('35m');
+    const binary = await buildCollector();
+    if (typeof binary !== 'string') return skip(this, binary.skipped);
+    ca = TestCa.make(this);
+    stranger = TestCa.make(this);
+    const config = ca.file('collector.yaml');
+    writeFileSync(config, tlsConfig(ca, ca.issue('IP:127.0.0.1')));
+    collector = await startCollector({ binary, config, dir: ca.file('collector') });
+  });
+
+  after(async () => {
+    await collector?.stop();
+    ca?.remove();
+    stranger?.remove();
+  });
+
+  for (const protocol of ['grpc', 'http/protobuf'] as const) {
+    const url = (scheme = 'https') =>
+      (protocol === 'grpc' ? collector!.grpcUrl : collector!.httpUrl).replace('http', scheme);
+    const check = (to: string, files: NonNullable<ReceiverOptions['files']> = {}) =>
+      checkReceiver(receiverAt(to, { protocol, files }), 20_000);
+
+    it(`takes ${protocol} from a client whose certificate it knows`, () =>
+      check(url(), { ca: ca.path, ...ca.issue('DNS:agent').paths }));
+
+    it(`refuses ${protocol} without one, and the line says so`, () =>
+      assert.rejects(check(url(), { ca: ca.path }), /wants a client certificate|client certificate/));
+
+    it(`refuses ${protocol} from a stranger, and the line says so`, () =>
+      assert.rejects(
+        check(url(), { ca: ca.path, ...stranger.issue('DNS:agent').paths }),
+        /refuses our client certificate/,
+      ));
+
+    it(`is not trusted with another CA over ${protocol}`, () =>
+      assert.rejects(check(url(), { ca: stranger.path }), /no CA that is trusted vouches/));
+
+    it(`wants no plaintext over ${protocol}, and the line says so`, () =>
+      assert.rejects(check(url('http')), /use https:\/\//));
   }
 });

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { oneLine, readPartialSuccess, readRetryDelay } from '../../../src/export/otlp-response.ts';
+import {
+  oneLine,
+  readPartialSuccess,
+  readRetryDelay,
+  readStatusMessage,
+} from '../../../src/export/otlp-response.ts';
 import { encode } from '../../support/otlp-decode.ts';
 
 const response = (rejected: number | string, errorMessage = '') =>
@@ -123,5 +128,37 @@ describe('both readers', () => {
 describe('oneLine', () => {
   it('keeps plain text as it is', () => {
     assert.equal(oneLine('größer als 4 MiB'), 'größer als 4 MiB');
+  });
+});
+
+describe('an answer in JSON', () => {
+  const json = (value: unknown) => Buffer.from(JSON.stringify(value));
+
+  for (const [text, meaning] of [
+    ['{}', undefined],
+    ['{"partialSuccess":{}}', undefined],
+    ['{"partialSuccess":null}', undefined],
+    ['{"partialSuccess":{"rejectedLogRecords":"2","errorMessage":"a\\nb"}}', { rejected: 2, message: 'a b' }],
+    ['{"partialSuccess":{"rejectedDataPoints":3}}', { rejected: 3, message: '' }],
+    ['{"partialSuccess":{"errorMessage":"careful"}}', { rejected: 0, message: 'careful' }],
+    ['{"partialSuccess":{"rejectedLogRecords":"-1"}}', undefined],
+    ['{"partialSuccess":{"rejectedLogRecords":{}}}', undefined],
+    ['{not JSON', undefined],
+  ] as const) {
+    it(`of ${text} means ${JSON.stringify(meaning)}`, () =>
+      assert.deepEqual(readPartialSuccess(Buffer.from(text)), meaning));
+  }
+
+  it('or in protobuf or text says what went wrong, on one line', () => {
+    const protobuf = encode('Status', { code: 3, message: 'bad\nrecord' });
+    for (const [body, type, said] of [
+      [json({ code: 3, message: 'bad\nrecord' }), 'application/json; charset=utf-8', 'bad record'],
+      [protobuf, 'application/x-protobuf', 'bad record'],
+      [Buffer.from('bad\nrecord'), 'text/plain', 'bad record'],
+      [Buffer.from('<p>bad'), 'text/html', ''],
+      [json([1]), 'application/json', ''],
+      [Buffer.from([0xff, 0xff]), 'application/x-protobuf', ''],
+    ] as const)
+      assert.equal(readStatusMessage(body, type), said);
   });
 });

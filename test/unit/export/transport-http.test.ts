@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
+import { diag } from '@opentelemetry/api';
 import type { ExportResponse } from '@opentelemetry/otlp-exporter-base';
 import { ExportError } from '../../../src/export/export-error.ts';
 import { retryAfterMillis } from '../../../src/export/failure-http.ts';
@@ -197,9 +198,17 @@ describe('OtlpTransport over HTTP', () => {
         sink.respond(({ headers }) =>
           headers['content-encoding'] === 'zstd' ? { httpStatus, message: 'invalid request' } : undefined,
         );
+        const warnings: string[] = [];
+        const quiet = () => {};
+        const logger = { error: quiet, info: quiet, debug: quiet, verbose: quiet };
+        diag.setLogger({ ...logger, warn: (line) => warnings.push(line) });
+        ends.push(() => diag.disable());
         const transport = transportTo(sink.url, { compression: 'zstd' });
         assert.equal((await transport.send(request(2), NEVER)).status, 'success');
         assert.equal((await transport.send(request(2), NEVER)).status, 'success');
+        assert.deepEqual(warnings, [
+          `${sink.url}/v1/logs does not decode zstd: using compression gzip from now on`,
+        ]);
         assert.deepEqual(
           sink.requests.map(({ headers }) => headers['content-encoding']),
           ['zstd', 'gzip', 'gzip'],
