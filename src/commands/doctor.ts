@@ -4,12 +4,11 @@ import { release } from 'node:os';
 import type { Settings } from '../config/command-line.ts';
 import { ExitCode } from '../config/exit-codes.ts';
 import { doctor, type Probes } from '../doctor.ts';
-import { protocolName } from '../export/receiver.ts';
 import { checkReceiver } from '../export/transport.ts';
 import { findCgroupRoot } from '../sensor/cgroup.ts';
 import { loadNative } from '../sensor/native.ts';
 import { chosenEvents, openSensor } from './live.ts';
-import { receivers } from './receivers.ts';
+import { receivers, receiverWords } from './receivers.ts';
 
 /** A receiver that does not answer within this time is no help to anybody. */
 const RECEIVER_TIMEOUT_MS = 3000;
@@ -26,7 +25,7 @@ function tryRead<T>(get: () => T): T | undefined {
 function receiverProbe(settings: Settings): NonNullable<Probes['receiver']> {
   const { logs } = receivers(settings);
   return {
-    url: `${logs.url} (${protocolName(logs.protocol)})`,
+    url: receiverWords(logs),
     check: () => checkReceiver(logs, RECEIVER_TIMEOUT_MS),
   };
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Settings } from '../config/command-line.ts';
 import { receiverSettings, type Signal } from '../config/receiver-settings.ts';
-import { openable, type Receiver } from '../export/receiver.ts';
+import { openable, protocolName, type Receiver } from '../export/receiver.ts';
 import { log } from '../log.ts';
 
 /** Where logs and metrics go, by flags and variables. @throws UsageError, EndpointError */
@@ -17,4 +17,10 @@ export function receivers(settings: Settings): { readonly logs: Receiver; readon
   const of = (signal: Signal) =>
     openable(receiverSettings(signal, process.env, given, warn), { tell: (line) => log.info(line) });
   return { logs: of('LOGS'), metrics: of('METRICS') };
+}
+
+/** Where records go, for people: `http://localhost:4318/v1/logs (OTLP/HTTP, compression none)`. */
+export function receiverWords({ url, protocol, compression, proxy }: Receiver): string {
+  const through = proxy === undefined ? '' : `, through ${proxy.url}`;
+  return `${url} (${protocolName(protocol)}, compression ${compression}${through})`;
 }

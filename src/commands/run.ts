@@ -8,13 +8,12 @@ import type { ReadableEvent } from '../events/event.ts';
 import { consoleLine } from '../export/console.ts';
 import { type Exporter, type ExporterOptions, FastExporter, StockExporter } from '../export/exporter.ts';
 import { jsonLine } from '../export/json.ts';
-import { protocolName } from '../export/receiver.ts';
 import { hostFacts, hostResource } from '../export/resource.ts';
 import type { Ledger } from '../ledger.ts';
 import { log } from '../log.ts';
 import { RecordingReader, ReplaySensor } from '../sensor/recording.ts';
 import { chosenEvents, howToStop, openSensor, tellHooks, thisHost } from './live.ts';
-import { receivers } from './receivers.ts';
+import { receivers, receiverWords } from './receivers.ts';
 
 /** What a stop waits for the receiver: within the 10 s that container runtimes and systemd give or more. */
 const FLUSH_MS = 5000;
@@ -84,9 +83,8 @@ function destination(settings: Settings): Destination {
     onPartial: (rejected, message) => log.warn(`${logs.url}: rejected ${rejected} records: ${message}`),
   };
   const lane = settings.pipeline === 'sdk' ? ', by the stock SDK' : '';
-  const proxy = logs.proxy === undefined ? '' : `, through ${logs.proxy.url}`;
   return {
-    words: `${logs.url} (${protocolName(logs.protocol)}, compression ${logs.compression}${proxy}${lane})`,
+    words: `${receiverWords(logs)}${lane}`,
     exporter: async (ledger: Ledger): Promise<Exporter> =>
       settings.pipeline === 'sdk' ? StockExporter.create(options, ledger) : new FastExporter(options, ledger),
   };

@@ -11,7 +11,7 @@ export const GRPC_STATUS: readonly string[] = (
 const PERMISSION_DENIED = 7;
 const RESOURCE_EXHAUSTED = 8;
 const OUT_OF_RANGE = 11;
-const UNIMPLEMENTED = 12;
+export const UNIMPLEMENTED = 12;
 const INTERNAL = 13;
 const UNAUTHENTICATED = 16;
 

@@ -3,7 +3,7 @@ import type http2 from 'node:http2';
 import zlib from 'node:zlib';
 import type { ExportResponse } from '@opentelemetry/otlp-exporter-base';
 import type { Compression } from './compression.ts';
-import { fromHttpInstead, fromStatus } from './failure-grpc.ts';
+import { fromHttpInstead, fromStatus, UNIMPLEMENTED } from './failure-grpc.ts';
 import type { Undecodable } from './transport.ts';
 
 /** The answer is empty or a partial success: more is not read. */
@@ -62,7 +62,8 @@ export class GrpcAnswer {
     if (this.#status === undefined) return fromHttpInstead(url, this.#httpStatus, this.#contentType);
     if (this.#status === 0) return { status: 'success', data: this.#unframe() };
     const failure = fromStatus(url, this.#status, this.#message, this.#details);
-    const isAboutCodec = this.#status === 12 && sent !== 'none' && /encoding|compress/i.test(this.#message);
+    // Also what is said of an unknown service: the transport tries another codec before it believes that.
+    const isAboutCodec = this.#status === UNIMPLEMENTED && sent !== 'none';
     return isAboutCodec ? { status: 'undecodable', otherwise: failure } : failure;
   }
 

@@ -285,6 +285,19 @@ describe('OtlpTransport over gRPC', () => {
       );
     });
 
+    it('keeps its codec where the service is what is missing', async () => {
+      const sink = await startSink();
+      sink.respond(({ index }) => (index < 3 ? { status: 12, message: 'unknown service' } : undefined));
+      const transport = transportTo(sink.url, { compression: 'zstd' });
+      const error = failure(await transport.send(request(), NEVER), 'retryable', 'not_otlp');
+      assert.match(error.message, /no OTLP receiver for this signal: UNIMPLEMENTED \(unknown service\)/);
+      assert.equal((await transport.send(request(), NEVER)).status, 'success');
+      assert.deepEqual(
+        sink.requests.map((r) => r.headers['grpc-encoding']),
+        ['zstd', 'gzip', undefined, 'zstd'],
+      );
+    });
+
     it('keeps what a receiver says out of the structure of the log', async () => {
       const sink = await startSink();
       sink.respond(() => ({ status: 3, message: 'bad\nrecord \u001b[2J' }));
