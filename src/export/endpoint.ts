@@ -47,8 +47,9 @@ export function parseEndpoint(text: string, setting: string): Endpoint {
     throw fail('not a URL');
   }
   if (url.username !== '' || url.password !== '')
+    // Without the text: it holds a secret.
     throw new EndpointError(
-      `${setting}: credentials do not belong into a URL; set OTEL_EXPORTER_OTLP_HEADERS`,
+      `${setting}: credentials belong into OTEL_EXPORTER_OTLP_HEADERS; expected for example http://localhost:4317`,
     );
   if (url.port === '0') throw fail('port 0');
   const explicit = url.port || (/^[^/?#]*:0*80(?:[/?#]|$)/.test(rest) ? '80' : '0');

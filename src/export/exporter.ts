@@ -20,9 +20,9 @@ import {
   envelopeOf,
   jsonEnvelopeOf,
   jsonRecord,
-  jsonRecordEncoder,
   loggerOf,
   protobufRecord,
+  readableToJson,
   SCOPE,
 } from './otel.ts';
 import { isSameReceiver, type Receiver } from './receiver.ts';
@@ -110,7 +110,7 @@ function writing(options: ExporterOptions, onBatch: (batch: Batch) => void) {
   if (logs.protocol === 'http/json') {
     const envelope = jsonEnvelopeOf(resource);
     return {
-      batches: new JsonBatches({ envelope, encode: jsonRecordEncoder(resource), onBatch }),
+      batches: new JsonBatches({ envelope, encode: readableToJson, onBatch }),
       encode: jsonRecord,
       split: (batch: Batch) => splitJsonBatch(batch, envelope),
     };

@@ -24,7 +24,7 @@ const LINE_BREAK = 0x0a;
 
 /**
  * Batches for http/json: like `Batches`, but each record goes through its readable form and the official serializer,
- * ten times the CPU. It is there for receivers that take nothing else.
+ * some thirty times the CPU. It is there for receivers that take nothing else.
  */
 export class JsonBatches {
   observed = 0n;

@@ -14,7 +14,7 @@ import {
   ProtobufLogsSerializer,
   ProtobufMetricsSerializer,
 } from '@opentelemetry/otlp-transformer';
-import type { Resource } from '@opentelemetry/resources';
+import { emptyResource, type Resource } from '@opentelemetry/resources';
 import { LoggerProvider, type LogRecordProcessor, type ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import {
   AggregationTemporality,
@@ -170,10 +170,12 @@ function jsonRecordOf(request: Uint8Array): [number, number] {
   return [text.indexOf(key) + key.length, text.length - Buffer.byteLength(tail)];
 }
 
-/** A readable event as LogRecord in JSON. */
-export function jsonRecordEncoder(resource: Resource): (event: ReadableEvent) => Uint8Array {
-  return (event) => jsonRecord(readable(event, resource))!;
+/** A readable event as LogRecord in JSON; the serializer would write a resource anew for each. */
+export function readableToJson(event: ReadableEvent): Uint8Array {
+  return jsonRecord(readable(event, NO_RESOURCE))!;
 }
+
+const NO_RESOURCE = emptyResource();
 
 /** The text around the records of a JSON request. */
 export function jsonEnvelopeOf(resource: Resource): JsonEnvelope {

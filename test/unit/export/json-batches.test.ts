@@ -7,9 +7,9 @@ import {
   emit,
   jsonEnvelopeOf,
   jsonRecord,
-  jsonRecordEncoder,
   loggerOf,
   officialRequest,
+  readableToJson,
 } from '../../../src/export/otel.ts';
 import { eachEvent, LANES } from '../../support/lanes.ts';
 import { RESOURCE } from '../../support/official.ts';
@@ -28,7 +28,7 @@ function batching(): { batches: JsonBatches; closed: Batch[] } {
   const closed: Batch[] = [];
   const batches = new JsonBatches({
     envelope,
-    encode: jsonRecordEncoder(RESOURCE),
+    encode: readableToJson,
     onBatch: (batch) => closed.push(batch),
   });
   return { batches, closed };
@@ -42,7 +42,6 @@ const record = (name: string, size = 1) => ({
   body: undefined,
   attributes: { text: `"logRecords":[\n${'x'.repeat(size)}`, 'agentsmith.x': ['a,\n', ']}]}]}'] },
 });
-const encodeRecord = jsonRecordEncoder(RESOURCE);
 
 describe('JsonBatches', () => {
   for (const lane of LANES) {
@@ -76,7 +75,7 @@ describe('JsonBatches', () => {
 
   it('are closed before they are too large', () => {
     const { batches, closed } = batching();
-    for (let i = 0; i < 10; i++) batches.appendRecord(encodeRecord(record(`${i}`, 1_000_000)), 1, 9);
+    for (let i = 0; i < 10; i++) batches.appendRecord(readableToJson(record(`${i}`, 1_000_000)), 1, 9);
     batches.close();
     assert.deepEqual(
       closed.map(({ types }) => types.length),
@@ -87,8 +86,8 @@ describe('JsonBatches', () => {
 
   it('are closed after their time, warnings sooner', async () => {
     const { batches, closed } = batching();
-    batches.appendRecord(encodeRecord(record('slow')), 1, 9);
-    batches.appendRecord(encodeRecord(record('warning')), 1, 13);
+    batches.appendRecord(readableToJson(record('slow')), 1, 9);
+    batches.appendRecord(readableToJson(record('warning')), 1, 13);
     assert.equal(batches.open, 2);
     while (closed.length === 0) await new Promise(setImmediate);
     assert.equal(batches.open, 0);
@@ -97,7 +96,7 @@ describe('JsonBatches', () => {
   it('are split near their middle until one record is left', () => {
     for (const count of [2, 3, 5, 8]) {
       const { batches, closed } = batching();
-      for (let i = 0; i < count; i++) batches.appendRecord(encodeRecord(record(`${i}`, i * 10)), i, 9);
+      for (let i = 0; i < count; i++) batches.appendRecord(readableToJson(record(`${i}`, i * 10)), i, 9);
       batches.close();
       const left = [closed[0]!];
       const names: string[] = [];
