@@ -117,6 +117,8 @@ function fromProxy({ url, proxy }: Receiver, { code, proxyStatus, message }: Dia
     );
   }
   if (code === 'ECONNREFUSED') return error('refuses connections; is it running?');
+  if (/CERT|SELF_SIGNED|UNABLE_TO_/.test(code))
+    return error(`has a certificate that is not trusted (${code}); NODE_EXTRA_CA_CERTS names more CAs`);
   if (code.startsWith('HPE_')) return error('does not speak HTTP; check its URL');
   return error(`cannot be used (${code || oneLine(message)}); check its URL`);
 }

@@ -2,7 +2,7 @@
 
 /*
  * The only door to the OpenTelemetry SDK: providers, processors, metric export. Nothing else imports sdk-logs or
- * sdk-metrics; the stock lane (stock.ts) is loaded only when it is asked for.
+ * sdk-metrics, but for the stock lane (stock.ts), which loads them when it is asked for.
  */
 import { diag, type Logger, type LogRecord, type SeverityNumber } from '@opentelemetry/api';
 import { type InstrumentationScope, setGlobalErrorHandler } from '@opentelemetry/core';

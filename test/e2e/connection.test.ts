@@ -5,6 +5,7 @@ import { TestCa } from '../support/certificates.ts';
 import { Cli, cleanUp, runCli } from '../support/cli.ts';
 import { needsKernel } from '../support/needs.ts';
 import { OtlpSink } from '../support/otlp-sink.ts';
+import { TestProxy } from '../support/proxy.ts';
 import { lastLine } from '../support/sent.ts';
 
 describe('a connection', function () {
@@ -52,6 +53,40 @@ describe('a connection', function () {
       assert.ok(sink.metrics().length > 0);
       for (const { headers } of sink.requests) {
         assert.deepEqual([headers['api-key'], headers.tenant], ['s e', 'one']);
+      }
+    });
+  }
+
+  for (const protocol of ['grpc', 'http/protobuf'] as const) {
+    it(`goes through the proxy of HTTPS_PROXY, TLS within TLS (${protocol})`, async () => {
+      const proxy = await TestProxy.start(ca.issue('IP:127.0.0.1'));
+      try {
+        sink = await OtlpSink.start({
+          protocol: protocol === 'grpc' ? 'grpc' : 'http',
+          tls: ca.issue('DNS:receiver.test'),
+        });
+        const { port } = new URL(sink.url);
+        const env = {
+          OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+          OTEL_EXPORTER_OTLP_CERTIFICATE: ca.path,
+          HTTPS_PROXY: `https://me:hush@127.0.0.1:${proxy.port}`,
+          NODE_EXTRA_CA_CERTS: ca.path,
+        };
+        const args = ['--endpoint', `https://receiver.test:${port}`, '--tree', `${process.pid}`];
+        const { code, stderr } = await (await new Cli(args, { env }).ready()).stop();
+        assert.equal(code, 0, stderr);
+        assert.match(
+          stderr,
+          new RegExp(`^records: .*, through https://127\\.0\\.0\\.1:${proxy.port}\\)$`, 'm'),
+        );
+        assert.doesNotMatch(stderr, /hush/);
+        assert.equal(lastLine(stderr).lost, 0);
+        assert.equal(sink.records()[0]?.eventName, 'agentsmith.sensor.start');
+        const credentials = `Basic ${Buffer.from('me:hush').toString('base64')}`;
+        assert.deepEqual([...new Set(proxy.asked.map(({ target }) => target))], [`receiver.test:${port}`]);
+        assert.deepEqual([...new Set(proxy.asked.map((each) => each.authorization))], [credentials]);
+      } finally {
+        await proxy.close();
       }
     });
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { once } from 'node:events';
 import http from 'node:http';
+import https from 'node:https';
 import net, { type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 
@@ -9,16 +10,17 @@ export class TestProxy {
   readonly asked: { readonly target: string; readonly authorization: string | undefined }[] = [];
   /** An answer other than 200 to every CONNECT. */
   refusal: string | undefined;
-  readonly #server: http.Server;
+  readonly #server: http.Server | https.Server;
   readonly #sockets = new Set<Duplex>();
 
-  static async start(): Promise<TestProxy> {
-    const server = http.createServer();
+  /** @param tls PEM; with it the proxy itself speaks TLS */
+  static async start(tls?: { readonly key: Buffer; readonly cert: Buffer }): Promise<TestProxy> {
+    const server = tls ? https.createServer({ key: tls.key, cert: tls.cert }) : http.createServer();
     await once(server.listen(0, '127.0.0.1'), 'listening');
     return new TestProxy(server);
   }
 
-  private constructor(server: http.Server) {
+  private constructor(server: http.Server | https.Server) {
     this.#server = server;
     server.on('connect', (request: http.IncomingMessage, socket: Duplex) => this.#connect(request, socket));
   }

@@ -249,6 +249,17 @@ for (const protocol of ['grpc', 'http/protobuf'] as const) {
         });
       }
 
+      it('that speaks TLS itself has to be trusted', async function () {
+        const ca = TestCa.make(this);
+        ends.push(() => ca.remove());
+        const secure = await TestProxy.start(ca.issue('IP:127.0.0.1'));
+        ends.push(() => secure.close());
+        const url = `https://127.0.0.1:${secure.port}`;
+        const to = receiver('http://receiver.test:4', { env: { ALL_PROXY: url } });
+        await refused(to, 'proxy', /has a certificate that is not trusted .*NODE_EXTRA_CA_CERTS/);
+        assert.deepEqual(secure.asked, []);
+      });
+
       it('that is not there says so', async () => {
         const { port } = proxy;
         await ends.pop()!();
