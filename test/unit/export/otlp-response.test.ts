@@ -102,7 +102,11 @@ describe('both readers', () => {
   it('give a sane answer to any bytes', () => {
     const damaged = fc
       .tuple(
-        fc.constantFrom(response(7, 'because'), status(retryInfo(4, 5))),
+        fc.constantFrom(
+          response(7, 'because'),
+          status(retryInfo(4, 5)),
+          Buffer.from('{"partialSuccess":{"rejectedLogRecords":"7","errorMessage":"because"}}'),
+        ),
         fc.array(fc.nat(), { maxLength: 6 }),
       )
       .map(([good, flips]) => {
@@ -119,6 +123,8 @@ describe('both readers', () => {
           );
         const delay = readRetryDelay(bytes);
         if (delay !== undefined) assert.ok(delay >= 0);
+        for (const type of ['application/json', 'application/x-protobuf', 'text/plain', ''])
+          assert.ok(readStatusMessage(bytes, type).length < 400);
       }),
       { numRuns: 2000 },
     );
