@@ -25,16 +25,16 @@ export function fromConnection(receiver: Receiver, progress: Progress, cause: Ca
   const speaks = isGrpc ? 'gRPC' : 'HTTP';
   const port = isGrpc ? OTHER_PROTOCOL.grpc : OTHER_PROTOCOL.http;
 
-  if (cause instanceof DialError && cause.step === 'proxy') return fromProxy(receiver, cause);
-  if (progress !== 'speaking' || /CERT|ALERT/.test(code)) {
-    const text = secure ? untrusted(receiver, cause, code) : undefined;
-    if (text !== undefined) return error('untrusted', `${text}${why}`);
-  }
-  if (progress === 'speaking')
+  const step = cause instanceof DialError ? cause.step : undefined;
+  if (cause instanceof DialError && step === 'proxy') return fromProxy(receiver, cause);
+  const distrust = secure ? untrusted(receiver, cause, code) : undefined;
+  if (distrust !== undefined) return error('untrusted', `${distrust}${why}`);
+  // It has spoken our protocol before: whatever breaks now, it is the right one.
+  if (progress === 'speaking' && step !== 'connect')
     return error('unavailable', `closed the connection${why}; records wait and are sent again`);
-  if (code.endsWith('ALERT_NO_APPLICATION_PROTOCOL') || code.endsWith('NO_APPLICATION_PROTOCOL'))
+  if (code.endsWith('NO_APPLICATION_PROTOCOL'))
     return error('not_otlp', `speaks TLS, but not ${speaks} inside it: use ${port}`);
-  if (/^ERR_SSL_|^EPROTO$/.test(code) || (cause instanceof DialError && cause.step === 'tls')) {
+  if (/^ERR_SSL_|^EPROTO$/.test(code) || step === 'tls') {
     return error('not_otlp', `does not speak TLS${why}: use http:// for plaintext, or ${port}`);
   }
   if (code.startsWith('HPE_')) return fromParser(error, cause?.rawPacket, code);

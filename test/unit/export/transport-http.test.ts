@@ -243,6 +243,16 @@ describe('OtlpTransport over HTTP', () => {
       failure(await transport.send(request(), NEVER), 'retryable', 'unavailable');
     });
 
+    it('says that a receiver which was there has gone', async () => {
+      const sink = await startSink();
+      const transport = transportTo(sink.url);
+      assert.equal((await transport.send(request(), NEVER)).status, 'success');
+      await ends.shift()!();
+      // The first may still find the connection that breaks.
+      await transport.send(request(), NEVER);
+      failure(await transport.send(request(), NEVER), 'retryable', 'unreachable');
+    });
+
     it('does not mind a receiver that closes after each answer', async () => {
       const sink = await startSink();
       sink.respond(() => ({ headers: { connection: 'close' } }));
