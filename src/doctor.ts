@@ -172,6 +172,10 @@ async function receiver({ receiver }: Probes): Promise<Finding> {
     await receiver.check();
     return ok('receiver', receiver.url);
   } catch (error) {
-    return bad('receiver', (error as Error).message, 'start a Collector there, or give its --endpoint');
+    return bad(
+      'receiver',
+      (error as Error).message,
+      'correct that, or give another receiver with --endpoint',
+    );
   }
 }

@@ -21,8 +21,8 @@ export {
   when,
 } from './events/column.ts';
 export { type ReadableEvent, Severity } from './events/event.ts';
+export { EndpointError } from './export/endpoint.ts';
 export { OutputFileError } from './export/file.ts';
-export { EndpointError } from './export/grpc-options.ts';
 export { drop } from './export/otel.ts';
 export {
   type AgentConfig,

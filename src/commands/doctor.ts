@@ -4,12 +4,11 @@ import { release } from 'node:os';
 import type { Settings } from '../config/command-line.ts';
 import { ExitCode } from '../config/exit-codes.ts';
 import { doctor, type Probes } from '../doctor.ts';
-import { GrpcConnection } from '../export/grpc-connection.ts';
-import { grpcOptions } from '../export/grpc-options.ts';
-import { GrpcTransport, LOGS_PATH } from '../export/transport-grpc.ts';
+import { checkReceiver } from '../export/transport.ts';
 import { findCgroupRoot } from '../sensor/cgroup.ts';
 import { loadNative } from '../sensor/native.ts';
 import { chosenEvents, openSensor } from './live.ts';
+import { receivers, receiverWords } from './receivers.ts';
 
 /** A receiver that does not answer within this time is no help to anybody. */
 const RECEIVER_TIMEOUT_MS = 3000;
@@ -22,23 +21,13 @@ function tryRead<T>(get: () => T): T | undefined {
   }
 }
 
-/** Asks the receiver to take nothing, which every OTLP receiver does. @throws EndpointError, ExportError */
-async function checkReceiver(endpoint: string | undefined): Promise<void> {
-  const options = grpcOptions('LOGS', endpoint);
-  const connection = new GrpcConnection(options);
-  const transport = new GrpcTransport({
-    connection,
-    path: LOGS_PATH,
-    headers: options.headers,
-    compression: 'none',
-  });
-  try {
-    const answer = await transport.send(new Uint8Array(0), RECEIVER_TIMEOUT_MS);
-    if (answer.status !== 'success')
-      throw answer.error ?? new Error(`${options.url} did not take an empty request`);
-  } finally {
-    transport.shutdown();
-  }
+/** How doctor asks the receiver of the logs. @throws UsageError, EndpointError */
+function receiverProbe(settings: Settings): NonNullable<Probes['receiver']> {
+  const { logs } = receivers(settings);
+  return {
+    url: receiverWords(logs),
+    check: () => checkReceiver(logs, RECEIVER_TIMEOUT_MS),
+  };
 }
 
 /** `doctor`: what this machine offers, line by line. */
@@ -56,12 +45,7 @@ export async function doctorCommand(settings: Settings): Promise<ExitCode> {
       const sensor = openSensor(settings, events);
       return { hooks: sensor.hooks, close: () => void sensor.stop() };
     },
-    ...(settings.exporting && {
-      receiver: {
-        url: grpcOptions('LOGS', settings.endpoint).url,
-        check: () => checkReceiver(settings.endpoint),
-      },
-    }),
+    ...(settings.exporting && { receiver: receiverProbe(settings) }),
   };
   const { lines, ok } = await doctor(probes);
   process.stdout.write(`${lines.join('\n')}\n`);

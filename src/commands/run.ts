@@ -6,12 +6,12 @@ import type { ReadableEvent } from '../events/event.ts';
 import { consoleLine } from '../export/console.ts';
 import { type DestinationOptions, exporterFor } from '../export/destination.ts';
 import type { FileStatus } from '../export/file-exporter.ts';
-import { grpcOptions } from '../export/grpc-options.ts';
 import { jsonLine } from '../export/json.ts';
 import { hostFacts, hostResource } from '../export/resource.ts';
 import { log } from '../log.ts';
 import { openHost, openRecording, type Source } from '../sources.ts';
 import { chosenEvents, howToStop, tellHooks } from './live.ts';
+import { receivers, receiverWords } from './receivers.ts';
 
 /** What a stop waits for the receiver: within the 10 s that container runtimes and systemd give or more. */
 const FLUSH_MS = 5000;
@@ -84,11 +84,11 @@ function destination(settings: Settings): Destination {
       words: settings.output === 'none' ? 'nowhere (--output none)' : 'this terminal; --endpoint sends them',
     };
   }
-  const logs = grpcOptions('LOGS', settings.endpoint);
+  const { logs, metrics } = receivers(settings);
   const receiver: DestinationOptions['receiver'] = {
     pipeline: settings.pipeline,
     logs,
-    metrics: grpcOptions('METRICS', settings.endpoint),
+    metrics,
     queueBytes: settings.queueSize,
     metricsIntervalMs: settings.metricsInterval,
     onState: (status) => {
@@ -99,13 +99,13 @@ function destination(settings: Settings): Destination {
         );
     },
     onMetricsState: (status) => {
-      if (status.ok) log.info(`${logs.url}: takes metrics again`);
+      if (status.ok) log.info(`${metrics.url}: takes metrics again`);
       else log.warn(`metrics: ${status.error.message}`);
     },
     onPartial: (rejected, message) => log.warn(`${logs.url}: rejected ${rejected} records: ${message}`),
   };
   const lane = settings.pipeline === 'sdk' ? ', by the stock SDK' : '';
-  words.unshift(`${logs.url} (OTLP/gRPC, compression ${logs.compression}${lane})`);
+  words.unshift(`${receiverWords(logs)}${lane}`);
   return {
     words: words.join(' and '),
     exporter: exporterFor({ resource, receiver, ...(file && { file }) })!,

@@ -7,17 +7,17 @@ import { Writer } from '../otlp-writer.ts';
 import type { Batch } from './batch.ts';
 
 /** Receivers take 4 MiB unless told otherwise (gRPC's default); 3.5 leaves room for headers and for a surprise. */
-const REQUEST_MAX = 3.5 * 1024 * 1024;
+export const REQUEST_MAX = 3.5 * 1024 * 1024;
 /**
  * The largest record: 64 KiB from the ring, each byte escaped to four; cwd twice more (script, interpreter), the
  * executable twice (path, name), 16 ancestors, keys.
  */
 const RECORD_MAX = 384 * 1024;
 /** A batch is closed after as many records at the latest: one byte each is kept for the counters. */
-const RECORDS_MAX = 16_384;
+export const RECORDS_MAX = 16_384;
 /** A record waits for company no longer than this; a warning leaves with the next tick. */
-const AGE_MS = 200;
-const URGENT_AGE_MS = 20;
+export const AGE_MS = 200;
+export const URGENT_AGE_MS = 20;
 /** Batch buffers kept for use again: two in flight, one filling, one in hand. */
 const SPARE_MAX = 4;
 

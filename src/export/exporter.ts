@@ -11,20 +11,25 @@ import type { Batch } from './batch.ts';
 import { Batches, splitBatch } from './batches.ts';
 import type { ExportError, ExportErrorKind } from './export-error.ts';
 import { GrpcConnection } from './grpc-connection.ts';
-import type { GrpcOptions } from './grpc-options.ts';
-import { isSameReceiver } from './grpc-options.ts';
-import { createGrpcSender } from './grpc-sender.ts';
+import { JsonBatches, splitJsonBatch } from './json-batches.ts';
+import { createLogSender } from './log-sender.ts';
 import {
   createLoggerProvider,
   createMeterProvider,
-  createStockProvider,
   emit,
   envelopeOf,
+  jsonEnvelopeOf,
+  jsonRecord,
   loggerOf,
+  protobufRecord,
+  type RecordEncoder,
+  readableToJson,
   SCOPE,
 } from './otel.ts';
+import { isSameReceiver, type Receiver } from './receiver.ts';
 import type { ReceiverStatus } from './receiver-state.ts';
 import type { Sender } from './sender.ts';
+import { createStockProvider } from './stock.ts';
 
 /** Where records go when they leave: the fast lane, or the stock SDK. */
 export interface Exporter {
@@ -45,8 +50,8 @@ export interface Exporter {
 }
 
 export interface ExporterOptions {
-  readonly logs: GrpcOptions;
-  readonly metrics: GrpcOptions;
+  readonly logs: Receiver;
+  readonly metrics: Receiver;
   readonly resource: Resource;
   readonly queueBytes: number;
   readonly metricsIntervalMs: number;
@@ -64,13 +69,14 @@ const BATCHES_BYTES = 8 << 20;
 /** What a stop waits for the receiver of the last metrics, when the logs have gone. */
 const LAST_METRICS_MS = 1000;
 
-/** Whether logs on the same connection may fare better: the receiver speaks gRPC and refuses metrics only. */
-const isOfMetrics = ({ kind, code }: ExportError): boolean =>
-  !CONNECTION_KINDS.has(kind) && !(kind === 'not_otlp' && code === undefined);
+/** Whether logs to the same receiver may fare better: it has answered, and refuses metrics only. */
+const isOfMetrics = ({ kind, code, httpStatus }: ExportError): boolean =>
+  !CONNECTION_KINDS.has(kind) && !(kind === 'not_otlp' && code === undefined && httpStatus === undefined);
 
-/** Failures that logs and metrics on one connection have together. */
+/** Failures that logs and metrics to one receiver have together. */
 const CONNECTION_KINDS: ReadonlySet<ExportErrorKind> = new Set([
   'unreachable',
+  'proxy',
   'timeout',
   'unavailable',
   'throttled',
@@ -78,31 +84,53 @@ const CONNECTION_KINDS: ReadonlySet<ExportErrorKind> = new Set([
 ]);
 
 interface Providers {
-  readonly connection: GrpcConnection;
+  /** Over gRPC. */
+  readonly connection: GrpcConnection | undefined;
   readonly meters: MeterProvider;
 }
 
 function providers(options: ExporterOptions): Providers {
   const { logs, metrics, resource, metricsIntervalMs: intervalMillis } = options;
-  const connection = new GrpcConnection(logs);
-  const isShared = isSameReceiver(logs, metrics);
-  const receiver = {
-    grpc: metrics,
-    connection: isShared ? connection : new GrpcConnection(metrics),
+  const connection = logs.protocol === 'grpc' ? new GrpcConnection(logs) : undefined;
+  const isTogether = logs.authority === metrics.authority && logs.protocol === metrics.protocol;
+  const meters = createMeterProvider(resource, {
+    receiver: metrics,
+    connection: isSameReceiver(logs, metrics) ? connection : undefined,
     intervalMillis,
     onState: (status: ReceiverStatus) => {
       // Of a receiver that cannot be reached the logs tell.
-      if (!isShared || (!status.ok && isOfMetrics(status.error))) options.onMetricsState?.(status);
+      if (!isTogether || (!status.ok && isOfMetrics(status.error))) options.onMetricsState?.(status);
     },
-  };
-  return { connection, meters: createMeterProvider(resource, receiver) };
+  });
+  return { connection, meters };
 }
 
-/** Ring bytes → OTLP bytes → batches → sender. */
+/** What depends on how records are written: protobuf straight from ring bytes, or JSON by way of readable records. */
+function writing(options: ExporterOptions, onBatch: (batch: Batch) => void) {
+  const { resource, logs } = options;
+  if (logs.protocol === 'http/json') {
+    const envelope = jsonEnvelopeOf(resource);
+    return {
+      batches: new JsonBatches({ envelope, encode: readableToJson, onBatch }),
+      encode: jsonRecord,
+      split: (batch: Batch) => splitJsonBatch(batch, envelope),
+    };
+  }
+  const envelope = envelopeOf(resource);
+  return {
+    batches: new Batches({ envelope, onBatch }),
+    encode: protobufRecord,
+    split: (batch: Batch) => splitBatch(batch, envelope),
+  };
+}
+
+/** Ring bytes → OTLP → batches → sender. */
 export class FastExporter implements Exporter {
   readonly meter: Meter;
+  /** A record of the SDK in the protocol's encoding, for {@link appendRecord}. */
+  readonly encode: RecordEncoder;
   readonly #ledger: Ledger;
-  readonly #batches: Batches;
+  readonly #batches: Batches | JsonBatches;
   readonly #sender: Sender;
   readonly #queueBytes: number;
   readonly #meters: MeterProvider;
@@ -117,16 +145,20 @@ export class FastExporter implements Exporter {
     const { connection, meters } = providers(options);
     this.#meters = meters;
     this.meter = meters.getMeter(SCOPE.name, SCOPE.version);
-    const envelope = envelopeOf(options.resource);
-    this.#sender = createGrpcSender({
-      grpc: options.logs,
-      connection,
+    const { batches, encode, split } = writing(options, (batch) => {
+      if (!this.#sender.offer(batch)) ledger.lostBatch(batch, 'queue_full');
+    });
+    this.#batches = batches;
+    this.encode = encode;
+    this.#sender = createLogSender({
+      receiver: options.logs,
+      ...(connection && { connection }),
       meterProvider: meters,
       maxQueueBytes: options.queueBytes,
-      split: (batch) => splitBatch(batch, envelope),
+      split,
       onExported: (batch) => {
         if (batch !== this.#partly) ledger.exportedBatch(batch);
-        this.#batches.recycle(batch);
+        batches.recycle(batch);
       },
       onLost: (batch, reason) => ledger.lostBatch(batch, reason),
       onPartial: (batch, rejected, message) => {
@@ -136,13 +168,7 @@ export class FastExporter implements Exporter {
       },
       onState: options.onState,
     });
-    this.#batches = new Batches({
-      envelope,
-      onBatch: (batch) => {
-        if (!this.#sender.offer(batch)) ledger.lostBatch(batch, 'queue_full');
-      },
-    });
-    const provider = createLoggerProvider(options.resource, (record, name, severity) =>
+    const provider = createLoggerProvider(options.resource, encode, (record, name, severity) =>
       this.appendRecord(record, this.#received(name), severity),
     );
     this.#logger = loggerOf(provider);
@@ -171,7 +197,7 @@ export class FastExporter implements Exporter {
     this.#batches.append(definition, event, process);
   }
 
-  /** A record that is LogRecord bytes already, and counted as received. */
+  /** A record that {@link encode} made, and that is counted as received. */
   appendRecord(record: Uint8Array, type: number, severity: number): void {
     if (!this.#batches.appendRecord(record, type, severity)) this.#ledger.lost(type, 'too_large');
   }
@@ -213,7 +239,7 @@ export class StockExporter implements Exporter {
     this.meter = meters.getMeter(SCOPE.name, SCOPE.version);
   }
 
-  /** Loads the stock exporter, and with it grpc-js. */
+  /** Loads the stock exporter, and for gRPC grpc-js. */
   static async create(options: ExporterOptions, ledger: Ledger): Promise<StockExporter> {
     const provider = await createStockProvider(options.resource, options.logs, (names, isExported) => {
       for (const name of names) {

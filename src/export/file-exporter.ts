@@ -10,7 +10,14 @@ import { Batches } from './batches.ts';
 import type { Exporter } from './exporter.ts';
 import { type FileOptions, type OutputFileError, outputError, RotatingFile, tryOutput } from './file.ts';
 import { JsonLines, type Line } from './file-json.ts';
-import { createLoggerProvider, emit, envelopeOf, loggerOf } from './otel.ts';
+import {
+  createLoggerProvider,
+  emit,
+  envelopeOf,
+  loggerOf,
+  protobufRecord,
+  type RecordEncoder,
+} from './otel.ts';
 
 /** News of the file: it fails, for a new reason; it takes records again; it ends. `missing`: records it lacks since. */
 export type FileStatus =
@@ -37,6 +44,7 @@ export class FileExporter implements Exporter {
   readonly #ledger: Ledger;
   readonly #batches: Batches;
   readonly #lines: JsonLines;
+  readonly encode: RecordEncoder = protobufRecord;
   readonly #file: RotatingFile;
   readonly #logger: Logger;
   readonly #queue: Line[] = [];
@@ -60,7 +68,7 @@ export class FileExporter implements Exporter {
     const envelope = envelopeOf(options.resource);
     this.#lines = new JsonLines(envelope);
     this.#batches = new Batches({ envelope, onBatch: (batch) => this.#take(batch) });
-    const provider = createLoggerProvider(options.resource, (record, name, severity) => {
+    const provider = createLoggerProvider(options.resource, this.encode, (record, name, severity) => {
       const type = ledger.typeOf(name);
       ledger.received[type]!++;
       this.appendRecord(record, type, severity);

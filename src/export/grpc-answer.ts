@@ -2,18 +2,12 @@
 import type http2 from 'node:http2';
 import zlib from 'node:zlib';
 import type { ExportResponse } from '@opentelemetry/otlp-exporter-base';
-import { fromHttp, fromStatus } from './export-error.ts';
-
-/** `none` is right on loopback; zstd costs a quarter of gzip's CPU and is understood by the Collector. */
-export type Compression = 'none' | 'gzip' | 'zstd';
+import type { Compression } from './compression.ts';
+import { fromHttpInstead, fromStatus, UNIMPLEMENTED } from './failure-grpc.ts';
+import type { Undecodable } from './transport.ts';
 
 /** The answer is empty or a partial success: more is not read. */
 const MAX_ANSWER_BYTES = 64 * 1024;
-
-/** The receiver lacks the codec of the request. */
-export interface Undecodable {
-  readonly status: 'undecodable';
-}
 
 /** What a receiver says to one request, as it comes in (grpc/grpc, doc/PROTOCOL-HTTP2.md, "Responses"). */
 export class GrpcAnswer {
@@ -65,11 +59,12 @@ export class GrpcAnswer {
 
   /** What it all means, once it is {@link complete}. */
   read(url: string, sent: Compression): ExportResponse | Undecodable {
-    if (this.#status === undefined) return fromHttp(url, this.#httpStatus, this.#contentType);
+    if (this.#status === undefined) return fromHttpInstead(url, this.#httpStatus, this.#contentType);
     if (this.#status === 0) return { status: 'success', data: this.#unframe() };
-    if (this.#status === 12 && sent !== 'none' && /encoding|compress/i.test(this.#message))
-      return { status: 'undecodable' };
-    return fromStatus(url, this.#status, this.#message, this.#details);
+    const failure = fromStatus(url, this.#status, this.#message, this.#details);
+    // Also what is said of an unknown service: the transport tries another codec before it believes that.
+    const isAboutCodec = this.#status === UNIMPLEMENTED && sent !== 'none';
+    return isAboutCodec ? { status: 'undecodable', otherwise: failure } : failure;
   }
 
   /** The response message. What cannot be read counts as empty: the receiver has said that it took the request. */

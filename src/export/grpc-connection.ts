@@ -1,30 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import http2 from 'node:http2';
-import net from 'node:net';
-import type { Progress } from './export-error.ts';
-
-/** Where an OTLP/gRPC receiver is, and how it is to be trusted. */
-export interface Receiver {
-  /** `http://host:port` (plaintext), `https://host:port` (TLS) or `unix:///path`. */
-  readonly url: string;
-  /** PEM: the certificates to trust instead of the system's. */
-  readonly ca?: Buffer;
-  /** PEM: our certificate, for receivers that ask for one. */
-  readonly cert?: Buffer;
-  /** PEM: the private key of `cert`. */
-  readonly key?: Buffer;
-}
-
-/** One request on the connection. */
-export interface Call {
-  readonly stream: http2.ClientHttp2Stream;
-  /** How far the connection beneath it got. */
-  progress(): Progress;
-  /** Why the connection broke, if it did. */
-  cause(): NodeJS.ErrnoException | undefined;
-  /** To be called when the receiver kept silent: later requests get a new connection. */
-  distrust(): void;
-}
+import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { dial } from './dial.ts';
+import type { Progress } from './failure-connection.ts';
+import type { Receiver } from './receiver.ts';
 
 /**
  * An HTTP/2 connection to one receiver that connects when it is first needed and again after GOAWAY, close or
@@ -32,14 +12,12 @@ export interface Call {
  * the process alive.
  */
 export class GrpcConnection {
-  readonly url: string;
   readonly #receiver: Receiver;
-  readonly #sessions = new Set<Session>();
-  #current: Session | undefined;
+  readonly #sessions = new Set<GrpcSession>();
+  #current: GrpcSession | undefined;
   #users = 0;
 
   constructor(receiver: Receiver) {
-    this.url = receiver.url;
     this.#receiver = receiver;
   }
 
@@ -55,70 +33,118 @@ export class GrpcConnection {
     this.#current = undefined;
   }
 
-  /**
-   * Opens a stream; connects first if need be.
-   * @throws when Node refuses the headers
-   */
-  open(headers: http2.OutgoingHttpHeaders): Call {
+  /** The session for the next request; a new one begins to connect. */
+  session(): GrpcSession {
     if (this.#current === undefined || !this.#current.usable) {
-      const session = new Session(this.#receiver, () => this.#sessions.delete(session));
+      const session = new GrpcSession(this.#receiver, () => this.#sessions.delete(session));
       this.#sessions.add(session);
       this.#current = session;
     }
-    return this.#current.open(headers);
+    return this.#current;
   }
 }
 
-class Session {
-  readonly #http2: http2.ClientHttp2Session;
+/** One connection, from dialling to its end. */
+export class GrpcSession {
   readonly #streams = new Set<http2.ClientHttp2Stream>();
+  readonly #dialling = new AbortController();
+  readonly #connected: Promise<void>;
+  readonly #ended: () => void;
+  #http2: http2.ClientHttp2Session | undefined;
   #progress: Progress = 'connecting';
   #error: NodeJS.ErrnoException | undefined;
   #retired = false;
 
   constructor(receiver: Receiver, ended: () => void) {
-    this.#http2 = connect(receiver);
-    this.#http2.unref();
-    this.#http2.once('connect', () => (this.#progress = 'connected'));
-    this.#http2.once('remoteSettings', () => (this.#progress = 'speaking_http2'));
-    this.#http2.on('error', (error) => (this.#error = error));
-    this.#http2.on('goaway', (_code, lastStreamId) => this.#goAway(lastStreamId));
-    this.#http2.once('close', () => {
-      this.#retired = true;
-      ended();
-    });
+    this.#ended = ended;
+    this.#connected = dial(receiver, 'h2', this.#dialling.signal).then(
+      (socket) => this.#begin(receiver, socket),
+      (error) => {
+        this.#error = error;
+        this.#end();
+      },
+    );
   }
 
   get usable(): boolean {
-    return !this.#retired && !this.#http2.closed && !this.#http2.destroyed;
+    return !this.#retired;
   }
 
-  open(headers: http2.OutgoingHttpHeaders): Call {
-    const stream = this.#http2.request(headers);
+  /** How far the connection got. */
+  get progress(): Progress {
+    return this.#progress;
+  }
+
+  /** Why the connection broke, if it did. */
+  get error(): NodeJS.ErrnoException | undefined {
+    return this.#error;
+  }
+
+  /** Whether streams can be opened; waits for the connection, but no longer than `ms`. */
+  async opened(ms: number): Promise<boolean> {
+    if (this.#http2 === undefined) {
+      const late = new AbortController();
+      await Promise.race([
+        this.#connected,
+        delay(ms, undefined, { ref: false, signal: late.signal }).catch(() => {}),
+      ]);
+      late.abort();
+    }
+    return this.#http2 !== undefined && !this.#http2.destroyed;
+  }
+
+  /** Opens a stream. @throws when Node refuses the headers, or the connection is not {@link opened} */
+  open(headers: http2.OutgoingHttpHeaders): http2.ClientHttp2Stream {
+    const session = this.#http2!;
+    const stream = session.request(headers);
     this.#streams.add(stream);
-    this.#http2.ref();
+    session.ref();
     stream.once('close', () => {
       this.#streams.delete(stream);
       if (this.#streams.size > 0) return;
       if (this.#retired) this.destroy();
-      else if (!this.#http2.destroyed) this.#http2.unref();
+      else if (!session.destroyed) session.unref();
     });
-    return {
-      stream,
-      progress: () => this.#progress,
-      cause: () => this.#error,
-      distrust: () => this.#retire(),
-    };
+    return stream;
+  }
+
+  /** To be called when the receiver kept silent: later requests get a new connection. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#streams.size === 0) this.destroy();
   }
 
   destroy(): void {
     this.#retired = true;
-    this.#http2.destroy();
+    this.#dialling.abort();
+    this.#http2?.destroy();
   }
 
-  #retire(): void {
+  #begin(receiver: Receiver, socket: Socket): void {
+    if (this.#retired) {
+      socket.destroy();
+      this.#end();
+      return;
+    }
+    this.#progress = 'connected';
+    const session = http2.connect(`${receiver.secure ? 'https' : 'http'}://${receiver.authority}`, {
+      // Answers are a few bytes: the windows that count are the receiver's. The memory limit must hold requests
+      // in flight of 4 MiB each (Node's default is 10 MB).
+      settings: { enablePush: false },
+      maxSessionMemory: 64,
+      createConnection: () => socket,
+    });
+    this.#http2 = session;
+    session.unref();
+    session.once('remoteSettings', () => (this.#progress = 'speaking'));
+    session.on('error', (error) => (this.#error = error));
+    session.on('goaway', (_code, lastStreamId) => this.#goAway(lastStreamId));
+    session.once('close', () => this.#end());
+  }
+
+  #end(): void {
     this.#retired = true;
-    if (this.#streams.size === 0) this.destroy();
+    this.#ended();
   }
 
   /** Streams above the last one that the receiver will look at never get an answer, and Node leaves them open. */
@@ -127,23 +153,6 @@ class Session {
       if (stream.id !== undefined && stream.id > lastStreamId)
         stream.close(http2.constants.NGHTTP2_REFUSED_STREAM);
     }
-    this.#retire();
+    this.retire();
   }
-}
-
-function connect(receiver: Receiver): http2.ClientHttp2Session {
-  const options: http2.SecureClientSessionOptions = {
-    // Answers are a few bytes: the windows that count are the receiver's. The memory limit must hold requests
-    // in flight of 4 MiB each (Node's default is 10 MB).
-    settings: { enablePush: false },
-    maxSessionMemory: 64,
-  };
-  if (receiver.url.startsWith('unix:')) {
-    const path = decodeURIComponent(new URL(receiver.url).pathname);
-    return http2.connect('http://localhost', { ...options, createConnection: () => net.connect(path) });
-  }
-  for (const name of ['ca', 'cert', 'key'] as const) {
-    if (receiver[name] !== undefined) options[name] = receiver[name];
-  }
-  return http2.connect(receiver.url, options);
 }

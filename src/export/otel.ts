@@ -2,7 +2,7 @@
 
 /*
  * The only door to the OpenTelemetry SDK: providers, processors, metric export. Nothing else imports sdk-logs or
- * sdk-metrics; the stock lane (and with it grpc-js) is loaded only when it is asked for.
+ * sdk-metrics, but for the stock lane (stock.ts), which loads them when it is asked for.
  */
 import { diag, type Logger, type LogRecord, type SeverityNumber } from '@opentelemetry/api';
 import {
@@ -13,11 +13,13 @@ import {
 } from '@opentelemetry/core';
 import { createOtlpNetworkExportDelegate, ExporterMetrics } from '@opentelemetry/otlp-exporter-base';
 import {
+  JsonLogsSerializer,
+  JsonMetricsSerializer,
   MetricsExporterMetricsHelper,
   ProtobufLogsSerializer,
   ProtobufMetricsSerializer,
 } from '@opentelemetry/otlp-transformer';
-import type { Resource } from '@opentelemetry/resources';
+import { emptyResource, type Resource } from '@opentelemetry/resources';
 import {
   BatchLogRecordProcessor,
   LoggerProvider,
@@ -38,10 +40,12 @@ import type { ReadableEvent } from '../events/event.ts';
 import type { Envelope } from './batches.ts';
 import { ExportError } from './export-error.ts';
 import type { GrpcConnection } from './grpc-connection.ts';
-import type { GrpcOptions } from './grpc-options.ts';
+import type { JsonEnvelope } from './json-batches.ts';
+import { componentType, responseAttributes } from './log-sender.ts';
+import type { Receiver } from './receiver.ts';
 import { ReceiverState, type ReceiverStatus } from './receiver-state.ts';
 import { RetryingTransport } from './retrying-transport.ts';
-import { GrpcTransport, METRICS_PATH } from './transport-grpc.ts';
+import { OtlpTransport } from './transport.ts';
 
 /** One scope for all of our records; the attribute names follow this version of the conventions. */
 export const SCOPE: InstrumentationScope = {
@@ -130,17 +134,19 @@ export function officialRequest(events: readonly ReadableEvent[], resource: Reso
   return ProtobufLogsSerializer.serializeRequest(events.map((event) => readable(event, resource)))!;
 }
 
+/** Stands for the records where only what is around them matters. */
+const EMPTY: ReadableEvent = {
+  eventName: 'x',
+  severityNumber: 9,
+  time: 0n,
+  observed: 0n,
+  body: undefined,
+  attributes: {},
+};
+
 /** Resource and scope as the official serializer writes them, for {@link Batches}. */
 export function envelopeOf(resource: Resource): Envelope {
-  const empty: ReadableEvent = {
-    eventName: 'x',
-    severityNumber: 9,
-    time: 0n,
-    observed: 0n,
-    body: undefined,
-    attributes: {},
-  };
-  const request = officialRequest([empty], resource);
+  const request = officialRequest([EMPTY], resource);
   const parts = scopeLogs(request);
   return {
     resource: request.slice(...parts.resource),
@@ -152,26 +158,62 @@ export function envelopeOf(resource: Resource): Envelope {
 /** Takes what the SDK's loggers emit as LogRecord bytes: `name` and `severity` are the record's own. */
 export type RecordSink = (record: Uint8Array, name: string, severity: number) => void;
 
+/** One record as the official serializer writes it, without what stands around it in a request. */
+export type RecordEncoder = (record: ReadableLogRecord) => Uint8Array | undefined;
+
+/** A LogRecord in protobuf. */
+export const protobufRecord: RecordEncoder = (record) => {
+  const request = ProtobufLogsSerializer.serializeRequest([record]);
+  return request?.subarray(...scopeLogs(request).record);
+};
+
+/** A LogRecord in JSON. */
+export const jsonRecord: RecordEncoder = (record) => {
+  const request = JsonLogsSerializer.serializeRequest([record]);
+  return request?.subarray(...jsonRecordOf(request));
+};
+
+/** Where the one record of a JSON request is: inside of strings the quotes of the key would be escaped. */
+function jsonRecordOf(request: Uint8Array): [number, number] {
+  const text = Buffer.from(request.buffer, request.byteOffset, request.byteLength);
+  const key = '"logRecords":[';
+  const { schemaUrl } = SCOPE;
+  const tail = schemaUrl === undefined ? ']}]}]}' : `],"schemaUrl":${JSON.stringify(schemaUrl)}}]}]}`;
+  return [text.indexOf(key) + key.length, text.length - Buffer.byteLength(tail)];
+}
+
+/** A readable event as LogRecord in JSON; the serializer would write a resource anew for each. */
+export function readableToJson(event: ReadableEvent): Uint8Array {
+  return jsonRecord(readable(event, NO_RESOURCE))!;
+}
+
+const NO_RESOURCE = emptyResource();
+
+/** The text around the records of a JSON request. */
+export function jsonEnvelopeOf(resource: Resource): JsonEnvelope {
+  const request = JsonLogsSerializer.serializeRequest([readable(EMPTY, resource)])!;
+  const [start, end] = jsonRecordOf(request);
+  return { head: request.slice(0, start), tail: request.slice(end) };
+}
+
 /**
  * A LoggerProvider whose records ride with the events: encoded by the official serializer, appended to the same
  * batches, so that rare records have the same retry and the same accounting.
  */
-export function createLoggerProvider(resource: Resource, sink: RecordSink): LoggerProvider {
+export function createLoggerProvider(
+  resource: Resource,
+  encode: RecordEncoder,
+  sink: RecordSink,
+): LoggerProvider {
   const processor: LogRecordProcessor = {
     onEmit(record) {
-      sink(encodeRecord(record), record.eventName ?? '', record.severityNumber ?? 0);
+      const bytes = encode(record);
+      if (bytes) sink(bytes, record.eventName ?? '', record.severityNumber ?? 0);
     },
     forceFlush: async () => {},
     shutdown: async () => {},
   };
   return new LoggerProvider({ resource, processors: [processor] });
-}
-
-/** A record of the SDK as LogRecord bytes, by the official serializer. */
-export function encodeRecord(record: ReadableLogRecord): Uint8Array {
-  const request = ProtobufLogsSerializer.serializeRequest([record])!;
-  const [start, end] = scopeLogs(request).record;
-  return request.subarray(start, end);
 }
 
 const dropped = new WeakSet<ReadWriteLogRecord>();
@@ -235,7 +277,7 @@ export function createUserProvider(resource: Resource, pieces: UserPieces): Logg
 }
 
 /** A processor tells nobody what became of a batch. */
-function tellResults(
+export function tellResults(
   exporter: LogRecordExporter,
   onResult: (records: readonly ReadableLogRecord[], isExported: boolean) => void,
 ): void {
@@ -249,7 +291,7 @@ function tellResults(
 }
 
 /** A record the queue does not hold is lost in silence: the largest queue that stays within 100 MB. */
-function batching(exporter: LogRecordExporter): LogRecordProcessor {
+export function batching(exporter: LogRecordExporter): LogRecordProcessor {
   return new BatchLogRecordProcessor({
     exporter,
     maxQueueSize: 65_536,
@@ -276,79 +318,40 @@ export function loggerOf(provider: LoggerProvider): Logger {
   return provider.getLogger(SCOPE.name, SCOPE.version, { schemaUrl: SCOPE.schemaUrl! });
 }
 
-/** What stock pieces need to know of the receiver. */
-export interface StockReceiver {
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly timeoutMillis: number;
-}
-
-/**
- * The stock lane: LoggerProvider, BatchLogRecordProcessor and exporter-logs-otlp-grpc as they come. It never retries
- * and loses what its queue does not hold; it is there for users' own processors, and as what we measure against.
- */
-export async function createStockProvider(
-  resource: Resource,
-  receiver: StockReceiver,
-  onResult: (names: readonly string[], isExported: boolean) => void = () => {},
-): Promise<LoggerProvider> {
-  const { OTLPLogExporter } = await import('@opentelemetry/exporter-logs-otlp-grpc');
-  const { Metadata } = await import('@grpc/grpc-js');
-  const metadata = new Metadata();
-  for (const [name, value] of Object.entries(receiver.headers)) metadata.set(name, value);
-  const exporter = new OTLPLogExporter({
-    url: receiver.url,
-    metadata,
-    timeoutMillis: receiver.timeoutMillis,
-  });
-  tellResults(exporter, (records, isExported) =>
-    onResult(
-      records.map(({ eventName }) => eventName ?? ''),
-      isExported,
-    ),
-  );
-  return new LoggerProvider({ resource, processors: [batching(exporter)] });
-}
-
 /** Metrics to the receiver by our transport, on the connection of the logs where it is the same receiver. */
 export function createMeterProvider(
   resource: Resource,
-  receiver: {
-    readonly grpc: GrpcOptions;
-    readonly connection: GrpcConnection;
+  options: {
+    readonly receiver: Receiver;
+    /** To be shared with the logs (gRPC). */
+    readonly connection: GrpcConnection | undefined;
     readonly intervalMillis: number;
     onState(status: ReceiverStatus): void;
   },
 ): MeterProvider {
-  const { grpc, connection, intervalMillis } = receiver;
+  const { receiver, connection, intervalMillis } = options;
+  const { protocol } = receiver;
   tellSdkErrors();
-  const state = new ReceiverState((status) => receiver.onState(status));
-  const transport = new RetryingTransport(
-    new GrpcTransport({
-      connection,
-      path: METRICS_PATH,
-      headers: grpc.headers,
-      compression: grpc.compression,
-    }),
-    // The next export carries the same cumulative values, so an old one is not worth waiting for.
-    {
-      giveUpAfterMs: intervalMillis / 2,
-      onFailure: (error) => state.failed(error),
-      onSuccess: () => state.succeeded(),
-    },
-  );
+  const state = new ReceiverState((status) => options.onState(status));
+  // The next export carries the same cumulative values, so an old one is not worth waiting for.
+  const transport = new RetryingTransport(new OtlpTransport(receiver, connection), {
+    giveUpAfterMs: intervalMillis / 2,
+    onFailure: (error) => state.failed(error),
+    onSuccess: () => state.succeeded(),
+  });
+  const serializer = protocol === 'http/json' ? JsonMetricsSerializer : ProtobufMetricsSerializer;
   const delegate = createOtlpNetworkExportDelegate<ResourceMetrics, object>(
-    { timeoutMillis: grpc.timeoutMillis, concurrencyLimit: 2, compression: 'none' },
+    { timeoutMillis: receiver.timeoutMillis, concurrencyLimit: 2, compression: 'none' },
     {
-      serializeRequest: (metrics) => ProtobufMetricsSerializer.serializeRequest(metrics),
+      serializeRequest: (metrics) => serializer.serializeRequest(metrics),
       deserializeResponse: () => ({}),
     },
     new ExporterMetrics<ResourceMetrics>({
-      componentType: 'otlp_grpc_metric_exporter',
+      componentType: componentType(protocol, 'metric'),
       metricsHelper: MetricsExporterMetricsHelper,
-      url: grpc.url,
+      url: receiver.url,
       meterProvider: undefined,
-      responseAttributesFromError: () => ({}),
+      responseAttributesFromError: responseAttributes(protocol),
     }),
     transport,
   );

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /**
- * The two small messages a receiver may answer with. Both come from outside a root process: every length is
+ * The small messages a receiver may answer with, as protobuf or as JSON. All come from outside a root process: every length is
  * checked, work is bounded by the input, and any bytes at all give a result instead of an exception.
  */
 
@@ -15,12 +15,15 @@ export interface PartialSuccess {
 
 /** Text of a receiver ends up in our log: longer than this is a mistake or malice. */
 const MAX_MESSAGE = 300;
+/** What JSON begins with; in protobuf it would open a group, which these messages do not have. */
+const OPENING_BRACE = 0x7b;
 
 /**
  * Reads `partial_success` from an ExportLogsServiceResponse or ExportMetricsServiceResponse (same field
  * numbers in opentelemetry-proto). `undefined` when everything was accepted or the bytes make no sense.
  */
 export function readPartialSuccess(response: Uint8Array): PartialSuccess | undefined {
+  if (response[0] === OPENING_BRACE) return readJsonPartialSuccess(response);
   let rejected = 0;
   let message = '';
   for (const [field, value] of fields(response)) {
@@ -31,6 +34,40 @@ export function readPartialSuccess(response: Uint8Array): PartialSuccess | undef
     }
   }
   return rejected > 0 || message !== '' ? { rejected, message } : undefined;
+}
+
+function readJsonPartialSuccess(response: Uint8Array): PartialSuccess | undefined {
+  const { partialSuccess } = parseJson(response) as { partialSuccess?: Record<string, unknown> };
+  if (typeof partialSuccess !== 'object' || partialSuccess === null) return undefined;
+  const { rejectedLogRecords, rejectedDataPoints, errorMessage } = partialSuccess;
+  // 64-bit integers are strings in JSON.
+  const rejected = Number(rejectedLogRecords ?? rejectedDataPoints ?? 0);
+  const message = typeof errorMessage === 'string' ? oneLine(errorMessage) : '';
+  const isCount = Number.isSafeInteger(rejected) && rejected > 0;
+  return isCount || message !== '' ? { rejected: isCount ? rejected : 0, message } : undefined;
+}
+
+/** What a receiver says beside an HTTP status: the message of a google.rpc.Status, or the beginning of a text. */
+export function readStatusMessage(body: Uint8Array, contentType: string): string {
+  if (/^application\/json\b/i.test(contentType)) {
+    const { message } = parseJson(body) as { message?: unknown };
+    return typeof message === 'string' ? oneLine(message) : '';
+  }
+  if (/^text\/plain\b/i.test(contentType)) return oneLine(utf8.decode(body.subarray(0, 4 * MAX_MESSAGE)));
+  if (!/^application\/(?:x-)?protobuf\b/i.test(contentType)) return '';
+  for (const [field, value] of fields(body))
+    if (field === 2 && typeof value !== 'number') return oneLine(utf8.decode(value));
+  return '';
+}
+
+/** An empty object when it is none. */
+function parseJson(bytes: Uint8Array): object {
+  try {
+    const value: unknown = JSON.parse(utf8.decode(bytes));
+    return typeof value === 'object' && value !== null ? value : {};
+  } catch {
+    return {};
+  }
 }
 
 /**

@@ -1,109 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
 import http2 from 'node:http2';
-import { promisify } from 'node:util';
-import zlib from 'node:zlib';
-import { diag } from '@opentelemetry/api';
-import type { ExportResponse, IExporterTransport } from '@opentelemetry/otlp-exporter-base';
-import { ExportError, fromConnection, fromDeadline } from './export-error.ts';
-import { type Compression, GrpcAnswer, type Undecodable } from './grpc-answer.ts';
-import type { Call, GrpcConnection } from './grpc-connection.ts';
+import type { ExportResponse } from '@opentelemetry/otlp-exporter-base';
+import type { Signal } from '../config/receiver-settings.ts';
+import type { Compression } from './compression.ts';
+import { closedFailure } from './export-error.ts';
+import { fromConnection, fromDeadline } from './failure-connection.ts';
+import { GrpcAnswer } from './grpc-answer.ts';
+import type { GrpcConnection } from './grpc-connection.ts';
+import type { Receiver } from './receiver.ts';
+import type { Exchange, Undecodable } from './transport.ts';
+import { USER_AGENT } from './user-agent.ts';
 
-/** The gRPC method of ExportLogsServiceRequest (opentelemetry-proto). */
-export const LOGS_PATH = '/opentelemetry.proto.collector.logs.v1.LogsService/Export';
-
-/** The gRPC method of ExportMetricsServiceRequest (opentelemetry-proto). */
-export const METRICS_PATH = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export';
-
-/** Settings of a {@link GrpcTransport}. */
-export interface GrpcTransportOptions {
-  /** Shared between signals; the transport retains it until its own shutdown. */
-  readonly connection: GrpcConnection;
-  /** {@link LOGS_PATH} or {@link METRICS_PATH}. */
-  readonly path: string;
-  /** Sent with each request; the names that gRPC itself needs cannot be overridden. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Level 1 of either codec: higher levels cost much CPU for few bytes (docs/performance.md). */
-  readonly compression?: Compression;
-  readonly userAgent?: string;
-}
-
-// A large chunk: the default of 16 KiB would wake the event loop once per 16 KiB of output.
-const gzip = promisify(zlib.gzip);
-const zstd = promisify(zlib.zstdCompress);
-const CHUNK = { chunkSize: 256 * 1024 };
+/** The gRPC methods of Export…ServiceRequest (opentelemetry-proto). */
+const METHODS: Readonly<Record<Signal, string>> = {
+  LOGS: '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
+  METRICS: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
+};
 
 /**
- * OTLP over gRPC, unary calls only, on `node:http2`: one attempt per `send`, never rejects. What can be tried
- * again comes back as `retryable`; errors are {@link ExportError}s.
+ * OTLP over gRPC, unary calls only, on `node:http2`.
  * Protocol: grpc/grpc, doc/PROTOCOL-HTTP2.md; what is retryable: the OTLP specification.
  */
-export class GrpcTransport implements IExporterTransport {
-  readonly #options: GrpcTransportOptions;
+export class GrpcExchange implements Exchange {
+  readonly #receiver: Receiver;
+  readonly #connection: GrpcConnection;
   readonly #headers: http2.OutgoingHttpHeaders;
-  readonly #calls = new Set<Call>();
-  #compression: Compression;
+  readonly #streams = new Set<http2.ClientHttp2Stream>();
   #closed = false;
 
-  constructor(options: GrpcTransportOptions) {
-    this.#options = options;
-    this.#compression = options.compression ?? 'none';
+  /** @param connection may be shared with another signal; it is retained until {@link close} */
+  constructor(receiver: Receiver, connection: GrpcConnection) {
+    this.#receiver = receiver;
+    this.#connection = connection;
     this.#headers = {
-      ...options.headers,
+      'user-agent': USER_AGENT,
+      // The names that gRPC itself needs cannot be overridden.
+      ...receiver.headers,
       ':method': 'POST',
-      ':path': options.path,
+      ':path': METHODS[receiver.signal],
       'content-type': 'application/grpc',
       te: 'trailers',
-      'user-agent': options.userAgent ?? 'agentsmith-otel',
       'grpc-accept-encoding': 'identity,gzip,zstd',
     };
-    options.connection.retain();
+    connection.retain();
   }
 
-  async send(data: Uint8Array, timeoutMillis: number): Promise<ExportResponse> {
-    const url = this.#options.connection.url;
-    const encoding = this.#compression;
-    try {
-      const message = await compress(data, encoding);
-      if (this.#closed) throw new ExportError('closed', `${url}: the exporter was shut down`);
-      const answer = await this.#call(message, encoding, timeoutMillis);
-      if (answer.status === 'undecodable') {
-        // zstd is no part of the OTLP specification: a receiver may know gzip only, or nothing.
-        if (this.#compression === encoding) {
-          this.#compression = encoding === 'zstd' ? 'gzip' : 'none';
-          diag.warn(`${url} does not decode ${encoding}: using compression ${this.#compression} from now on`);
-        }
-        return this.send(data, timeoutMillis);
-      }
-      return answer;
-    } catch (error) {
-      // Nothing known ends here but our own shutdown. A defect of ours must not cost records: they are kept.
-      const reason =
-        error instanceof ExportError ? error : new ExportError('unreachable', `${url}: ${String(error)}`);
-      return { status: 'retryable', error: reason };
-    }
-  }
-
-  /** Ends requests in flight (they come back as retryable, kind `closed`) and lets go of the connection. */
-  shutdown(): void {
+  close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const call of this.#calls) call.stream.destroy();
-    this.#options.connection.release();
+    for (const stream of this.#streams) stream.destroy();
+    this.#connection.release();
   }
 
-  #call(
+  async request(
     message: Uint8Array,
     encoding: Compression,
     timeoutMillis: number,
   ): Promise<ExportResponse | Undecodable> {
-    const { connection } = this.#options;
-    const call = connection.open({
+    const receiver = this.#receiver;
+    const began = performance.now();
+    const session = this.#connection.session();
+    const isOpen = await session.opened(timeoutMillis);
+    if (this.#closed) return closedFailure(receiver.url);
+    if (!isOpen && session.usable) {
+      session.retire();
+      return fromDeadline(receiver, 'connecting', timeoutMillis);
+    }
+    if (!isOpen) return fromConnection(receiver, session.progress, session.error);
+    const left = Math.max(1, timeoutMillis - (performance.now() - began));
+    const stream = session.open({
       ...this.#headers,
-      'grpc-timeout': grpcTimeout(timeoutMillis),
+      'grpc-timeout': grpcTimeout(left),
       ...(encoding !== 'none' && { 'grpc-encoding': encoding }),
     });
-    this.#calls.add(call);
-    const { stream } = call;
+    this.#streams.add(stream);
     const answer = new GrpcAnswer();
 
     return new Promise((resolve) => {
@@ -113,9 +83,9 @@ export class GrpcTransport implements IExporterTransport {
       const deadline = setTimeout(() => {
         expired = true;
         // A connection whose peer vanished looks alive for many minutes.
-        if (!answer.begun) call.distrust();
+        if (!answer.begun) session.retire();
         cancel(stream);
-      }, timeoutMillis).unref();
+      }, left).unref();
 
       stream.on('response', (headers) => {
         answer.head(headers);
@@ -132,16 +102,11 @@ export class GrpcTransport implements IExporterTransport {
       });
       stream.once('close', () => {
         clearTimeout(deadline);
-        this.#calls.delete(call);
-        const { url } = connection;
-        if (answer.complete) resolve(answer.read(url, encoding));
-        else if (this.#closed)
-          resolve({
-            status: 'retryable',
-            error: new ExportError('closed', `${url}: the exporter was shut down`),
-          });
-        else if (expired) resolve(fromDeadline(url, call.progress(), timeoutMillis));
-        else resolve(fromConnection(url, call.progress(), failure ?? call.cause()));
+        this.#streams.delete(stream);
+        if (answer.complete) resolve(answer.read(receiver.url, encoding));
+        else if (this.#closed) resolve(closedFailure(receiver.url));
+        else if (expired) resolve(fromDeadline(receiver, session.progress, timeoutMillis));
+        else resolve(fromConnection(receiver, session.progress, failure ?? session.error));
       });
 
       // Two writes leave as one; the payload itself is never copied.
@@ -150,14 +115,6 @@ export class GrpcTransport implements IExporterTransport {
       stream.end(message);
     });
   }
-}
-
-/** Runs on libuv's threads: compressing a full batch would block the event loop for tens of milliseconds. */
-async function compress(data: Uint8Array, encoding: Compression): Promise<Uint8Array> {
-  if (encoding === 'gzip') return gzip(data, { ...CHUNK, level: 1 });
-  if (encoding === 'zstd')
-    return zstd(data, { ...CHUNK, params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } });
-  return data;
 }
 
 /** Tells the receiver to forget the request and closes the stream now. */

@@ -7,7 +7,7 @@ import type { Process } from '../enrich/process.ts';
 import type { ReadableEvent, RunnableEvent } from '../events/event.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Exporter } from './exporter.ts';
-import { createUserProvider, emit, encodeRecord, loggerOf } from './otel.ts';
+import { createUserProvider, emit, loggerOf, type RecordEncoder } from './otel.ts';
 
 /** Pieces of OpenTelemetry's SDK that the user brings. */
 export interface SdkLaneOptions {
@@ -19,6 +19,8 @@ export interface SdkLaneOptions {
 
 /** A destination of ours that takes records as bytes. */
 export interface RecordTarget extends Exporter {
+  /** How it wants records of the SDK. */
+  readonly encode: RecordEncoder;
   appendRecord(record: Uint8Array, type: number, severity: number): void;
 }
 
@@ -54,8 +56,10 @@ export class UserLane implements Exporter {
       onPassed: (record, name) => {
         const type = ledger.typeOf(name);
         if (targets.length > 0) {
-          const bytes = encodeRecord(record);
-          for (const target of targets) target.appendRecord(bytes, type, record.severityNumber ?? 0);
+          for (const target of targets) {
+            const bytes = target.encode(record);
+            if (bytes) target.appendRecord(bytes, type, record.severityNumber ?? 0);
+          }
         } else if (!exportersCount) ledger.exported[type]!++;
       },
       onResult: (name, isExported) => {

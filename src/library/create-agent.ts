@@ -4,12 +4,13 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import type { LogRecordExporter, LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import { Agent } from '../agent.ts';
 import { type OptionName, type OptionValues, optionOf } from '../config/options.ts';
+import { receiverSettings, type Signal } from '../config/receiver-settings.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { eventNames } from '../config/values.ts';
 import { type EventDefinition, type ReadableEvent, Severity } from '../events/event.ts';
 import { eventDefinitions } from '../events/index.ts';
 import { type DestinationOptions, exporterFor } from '../export/destination.ts';
-import { grpcOptions } from '../export/grpc-options.ts';
+import { openable, type Receiver } from '../export/receiver.ts';
 import { hostFacts, hostResource } from '../export/resource.ts';
 import type { AttributeValue } from '../otlp-writer.ts';
 import { openHost, openRecording } from '../sources.ts';
@@ -27,7 +28,7 @@ export interface OwnFile {
 
 /** Settings of {@link createAgent}; all may be left out. The names are those of the command line. */
 export interface AgentConfig {
-  /** Sends logs and metrics to this OTLP/gRPC receiver. OTEL_EXPORTER_OTLP_* say the rest: headers, certificates, … */
+  /** Sends logs and metrics to this receiver. OTEL_EXPORTER_OTLP_* say the rest: protocol, headers, certificates, … */
   readonly endpoint?: string;
   /** Writes OTLP-JSON lines into this file. */
   readonly file?: string | OwnFile;
@@ -243,8 +244,8 @@ class Embedded implements EmbeddedAgent {
     const { queueSize, metricsInterval } = this.#config;
     return {
       pipeline: 'fast',
-      logs: grpcOptions('LOGS', endpoint),
-      metrics: grpcOptions('METRICS', endpoint),
+      logs: receiverOf('LOGS', endpoint),
+      metrics: receiverOf('METRICS', endpoint),
       queueBytes: setting('queueSize', queueSize),
       metricsIntervalMs: setting('metricsInterval', metricsInterval && `${metricsInterval}ms`),
       onState: (status) => {
@@ -327,4 +328,11 @@ function pushAll(readers: ReadonlySet<RecordReader>, record: ReadableEvent): boo
   let taken = false;
   for (const reader of readers) taken = reader.push(record) || taken;
   return taken;
+}
+
+/** How to reach the receiver of a signal. @throws UsageError, EndpointError */
+function receiverOf(signal: Signal, endpoint: string): Receiver {
+  const given = { endpoint: { name: 'endpoint', value: endpoint } };
+  const settings = receiverSettings(signal, process.env, given, (line) => diag.warn(line));
+  return openable(settings, { tell: (line) => diag.info(line) });
 }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Agent } from '../../src/agent.ts';
+import { type ReceiverOverrides, receiverSettings, type Signal } from '../../src/config/receiver-settings.ts';
 import { eventDefinitions } from '../../src/events/index.ts';
 import { type ExporterOptions, FastExporter, StockExporter } from '../../src/export/exporter.ts';
-import { grpcOptions } from '../../src/export/grpc-options.ts';
+import { openable } from '../../src/export/receiver.ts';
 import { hostResource } from '../../src/export/resource.ts';
 import type { Sensor } from '../../src/sensor/sensor.ts';
 
 export interface BenchAgentOptions {
   readonly sensor: Sensor;
   readonly url: string;
+  /** Beside the CLI's defaults. */
+  readonly given?: ReceiverOverrides;
   readonly pipeline: 'fast' | 'sdk';
   readonly redact: boolean;
 }
@@ -20,10 +23,14 @@ export const HOST = {
 };
 
 /** A whole agent with the CLI's defaults, sending to `url`. */
-export function benchAgent({ sensor, url, pipeline, redact }: BenchAgentOptions): Agent {
+export function benchAgent({ sensor, url, given, pipeline, redact }: BenchAgentOptions): Agent {
+  const receiver = (signal: Signal) =>
+    openable(receiverSettings(signal, {}, { endpoint: { name: '--endpoint', value: url }, ...given }), {
+      env: {},
+    });
   const options: ExporterOptions = {
-    logs: grpcOptions('LOGS', url),
-    metrics: grpcOptions('METRICS', url),
+    logs: receiver('LOGS'),
+    metrics: receiver('METRICS'),
     resource: hostResource({
       name: 'bench',
       machineId: undefined,

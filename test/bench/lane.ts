@@ -4,6 +4,7 @@ import { Acknowledged } from './acknowledged.ts';
 import { benchAgent, lostBy, RssWatch } from './agent.ts';
 import { childArgument } from './child.ts';
 import { FeedSensor } from './feed.ts';
+import { connected, type Way } from './way.ts';
 import { type Kind, workload } from './workload.ts';
 
 /** What its parent gives. */
@@ -11,6 +12,8 @@ export interface LaneOptions {
   readonly kind: Kind;
   readonly pipeline: 'fast' | 'sdk';
   readonly redact: boolean;
+  /** By default OTLP/gRPC, uncompressed, in plaintext. */
+  readonly way?: Way;
   /** Milliseconds that do not count, then milliseconds that do. */
   readonly warmUpMs: number;
   readonly runMs: number;
@@ -32,9 +35,10 @@ const WINDOW = 10_240;
 const OWN_RECORDS = 1;
 
 const options = childArgument<LaneOptions>();
-const receiver = await Acknowledged.start();
+const connection = connected(options.way);
+const receiver = await Acknowledged.start(connection.sink);
 const sensor = new FeedSensor(workload(options.kind));
-const agent = benchAgent({ ...options, sensor, url: receiver.url });
+const agent = benchAgent({ ...options, given: connection.given, sensor, url: receiver.url });
 const rss = new RssWatch();
 
 /** Feeds for so long, and waits until all of it is acknowledged. */
@@ -63,4 +67,5 @@ process.send?.({
 rss.close();
 await agent.stop(2000);
 await receiver.end();
+connection.end();
 if (process.connected) process.disconnect();

@@ -2,6 +2,7 @@
 import { Child } from './child.ts';
 import { type BenchOptions, beside, type Figure, median, type Part } from './figures.ts';
 import type { LaneOptions, LaneResult } from './lane.ts';
+import type { Way } from './way.ts';
 import type { Kind } from './workload.ts';
 
 /** Runs one lane in a fresh process. @throws when a record was lost: then the figure would mean nothing */
@@ -39,31 +40,65 @@ export async function inTurns(
 export const ratioOf = (first: readonly number[], second: readonly number[]): number =>
   median(first.map((value, i) => second[i]! / value));
 
-const KINDS: readonly Kind[] = ['connect', 'exec', 'exit'];
+/** Each way that records take, beside another one in turns. */
+interface Row {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly way: Way;
+  readonly against: { readonly label: string; readonly pipeline: 'fast' | 'sdk'; readonly way: Way };
+}
 
-/** Agent CPU from ring bytes to the receiver's acknowledgement, against the stock SDK. */
+const stock = (way: Way): Row['against'] => ({ label: 'stock SDK, in turns', pipeline: 'sdk', way });
+const ours = (label: string, way: Way): Row['against'] => ({
+  label: `${label}, in turns`,
+  pipeline: 'fast',
+  way,
+});
+
+const GRPC: Way = { protocol: 'grpc' };
+const HTTP: Way = { protocol: 'http/protobuf' };
+
+const ROWS: readonly Row[] = [
+  { name: 'connect.grpc', kind: 'connect', way: GRPC, against: stock(GRPC) },
+  { name: 'exec.grpc', kind: 'exec', way: GRPC, against: stock(GRPC) },
+  { name: 'exit.grpc', kind: 'exit', way: GRPC, against: stock(GRPC) },
+  { name: 'connect.http', kind: 'connect', way: HTTP, against: stock(HTTP) },
+  { name: 'exec.http', kind: 'exec', way: HTTP, against: stock(HTTP) },
+  ...(
+    [
+      ['grpc', GRPC],
+      ['http', HTTP],
+    ] as const
+  ).flatMap(([name, way]): Row[] => [
+    {
+      name: `connect.${name}.zstd`,
+      kind: 'connect',
+      way: { ...way, compression: 'zstd' },
+      against: ours('uncompressed', way),
+    },
+    {
+      name: `connect.${name}.tls`,
+      kind: 'connect',
+      way: { ...way, tls: true },
+      against: ours('without TLS', way),
+    },
+  ]),
+];
+
+/** Agent CPU from ring bytes to the receiver's acknowledgement. */
 export const pipeline: Part = {
   name: 'pipeline',
   needsRoot: false,
   async run(options) {
     const figures: Figure[] = [];
-    for (const kind of KINDS) {
-      options.progress(`pipeline: ${kind}, ours and the stock SDK in turns`);
+    for (const { name, kind, way, against } of ROWS) {
+      options.progress(`pipeline: ${name} and ${against.label}`);
       const { first, second } = await inTurns(options, [
-        { kind, pipeline: 'fast', redact: true },
-        { kind, pipeline: 'sdk', redact: true },
+        { kind, pipeline: 'fast', redact: true, way },
+        { kind, pipeline: against.pipeline, redact: true, way: against.way },
       ]);
-      const label = 'stock SDK, in turns';
-      figures.push(
-        beside(
-          `pipeline.cpu.${kind}.grpc`,
-          median(first),
-          'us',
-          median(second),
-          label,
-          ratioOf(first, second),
-        ),
-      );
+      const ratio = ratioOf(first, second);
+      figures.push(beside(`pipeline.cpu.${name}`, median(first), 'us', median(second), against.label, ratio));
     }
     return figures;
   },

@@ -1,83 +1,98 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the standard OTEL_EXPORTER_OTLP_* variables do to the connection. All of them: test/unit/export.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { TestCa } from '../support/certificates.ts';
 import { Cli, cleanUp, runCli } from '../support/cli.ts';
-import { needsCommand, needsKernel } from '../support/needs.ts';
+import { needsKernel } from '../support/needs.ts';
 import { OtlpSink } from '../support/otlp-sink.ts';
+import { TestProxy } from '../support/proxy.ts';
 import { lastLine } from '../support/sent.ts';
 
 describe('a connection', function () {
   this.timeout('60s');
-  let dir: string;
+  let ca: TestCa;
   let sink: OtlpSink | undefined;
 
-  before(needsKernel);
-
-  beforeEach(() => {
-    dir = mkdtempSync(join(tmpdir(), 'agentsmith-tls-'));
+  before(function () {
+    needsKernel.call(this);
+    ca = TestCa.make(this);
   });
+  after(() => ca?.remove());
 
   afterEach(async () => {
     await sink?.close();
     sink = undefined;
-    rmSync(dir, { recursive: true });
   });
 
   cleanUp();
 
-  const path = (name: string) => join(dir, name);
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' });
-
-  /** A CA of our own, and a certificate of it for 127.0.0.1. */
-  function certificates(): { key: Buffer; cert: Buffer } {
-    const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-    openssl(
-      'req',
-      '-x509',
-      ...ec,
-      '-keyout',
-      'ca.key',
-      '-out',
-      'ca.pem',
-      '-subj',
-      '/CN=test CA',
-      '-days',
-      '2',
-    );
-    openssl('req', ...ec, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=receiver');
-    writeFileSync(path('ext'), 'subjectAltName=IP:127.0.0.1\n');
-    const signing = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'ext'];
-    openssl('x509', '-req', '-in', 'server.csr', '-out', 'server.pem', '-days', '2', ...signing);
-    return { key: readFileSync(path('server.key')), cert: readFileSync(path('server.pem')) };
-  }
-
-  for (const pipeline of ['fast', 'sdk']) {
-    it(`trusts the CA of OTEL_EXPORTER_OTLP_CERTIFICATE (--pipeline ${pipeline})`, async function () {
-      needsCommand(this, 'openssl', 'version');
-      sink = await OtlpSink.start({ tls: certificates() });
+  for (const [protocol, pipeline] of [
+    ['grpc', 'fast'],
+    ['grpc', 'sdk'],
+    ['http/protobuf', 'fast'],
+    ['http/protobuf', 'sdk'],
+    ['http/json', 'fast'],
+    ['http/json', 'sdk'],
+  ] as const) {
+    it(`trusts the CA of OTEL_EXPORTER_OTLP_CERTIFICATE (${protocol}, --pipeline ${pipeline})`, async () => {
+      sink = await OtlpSink.start({
+        protocol: protocol === 'grpc' ? 'grpc' : 'http',
+        tls: ca.issue('IP:127.0.0.1'),
+      });
       assert.match(sink.url, /^https:/);
       const args = ['--tree', `${process.pid}`, '--pipeline', pipeline, '--endpoint', sink.url];
       const env = {
-        OTEL_EXPORTER_OTLP_CERTIFICATE: path('ca.pem'),
+        OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+        OTEL_EXPORTER_OTLP_CERTIFICATE: ca.path,
         OTEL_EXPORTER_OTLP_HEADERS: 'api-key=s%20e,tenant=one',
       };
       const { code, stderr } = await (await new Cli(args, { env }).ready()).stop();
       assert.equal(code, 0, stderr);
       assert.equal(lastLine(stderr).lost, 0);
       assert.equal(sink.records()[0]?.eventName, 'agentsmith.sensor.start');
+      assert.ok(sink.metrics().length > 0);
       for (const { headers } of sink.requests) {
         assert.deepEqual([headers['api-key'], headers.tenant], ['s e', 'one']);
       }
     });
   }
 
-  it('is not made to a receiver whose certificate nobody vouches for, and the run says what to check', async function () {
-    needsCommand(this, 'openssl', 'version');
-    sink = await OtlpSink.start({ tls: certificates() });
+  for (const protocol of ['grpc', 'http/protobuf'] as const) {
+    it(`goes through the proxy of HTTPS_PROXY, TLS within TLS (${protocol})`, async () => {
+      const proxy = await TestProxy.start(ca.issue('IP:127.0.0.1'));
+      try {
+        sink = await OtlpSink.start({
+          protocol: protocol === 'grpc' ? 'grpc' : 'http',
+          tls: ca.issue('DNS:receiver.test'),
+        });
+        const { port } = new URL(sink.url);
+        const env = {
+          OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+          OTEL_EXPORTER_OTLP_CERTIFICATE: ca.path,
+          HTTPS_PROXY: `https://me:hush@127.0.0.1:${proxy.port}`,
+          NODE_EXTRA_CA_CERTS: ca.path,
+        };
+        const args = ['--endpoint', `https://receiver.test:${port}`, '--tree', `${process.pid}`];
+        const { code, stderr } = await (await new Cli(args, { env }).ready()).stop();
+        assert.equal(code, 0, stderr);
+        assert.match(
+          stderr,
+          new RegExp(`^records: .*, through https://127\\.0\\.0\\.1:${proxy.port}\\)$`, 'm'),
+        );
+        assert.doesNotMatch(stderr, /hush/);
+        assert.equal(lastLine(stderr).lost, 0);
+        assert.equal(sink.records()[0]?.eventName, 'agentsmith.sensor.start');
+        const credentials = `Basic ${Buffer.from('me:hush').toString('base64')}`;
+        assert.deepEqual([...new Set(proxy.asked.map(({ target }) => target))], [`receiver.test:${port}`]);
+        assert.deepEqual([...new Set(proxy.asked.map((each) => each.authorization))], [credentials]);
+      } finally {
+        await proxy.close();
+      }
+    });
+  }
+
+  it('is not made to a receiver whose certificate nobody vouches for, and the run says what to check', async () => {
+    sink = await OtlpSink.start({ tls: ca.issue('IP:127.0.0.1') });
     const cli = await new Cli(['--tree', `${process.pid}`, '--endpoint', sink.url]).ready();
     await cli.said(/failed the TLS check.*OTEL_EXPORTER_OTLP_CERTIFICATE/);
     await cli.stopNow();
@@ -108,7 +123,7 @@ describe('a connection', function () {
   });
 
   it('is needed for nothing when the certificate cannot be read: that is a wrong setting', async () => {
-    const env = { OTEL_EXPORTER_OTLP_CERTIFICATE: path('missing.pem') };
+    const env = { OTEL_EXPORTER_OTLP_CERTIFICATE: ca.file('missing.pem') };
     const { code, errors } = await runCli(['--endpoint', 'https://127.0.0.1:1'], { env });
     assert.equal(code, 64);
     assert.match(

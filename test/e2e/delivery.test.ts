@@ -135,3 +135,68 @@ describe('records and a receiver in trouble', function () {
     );
   });
 });
+
+describe('records over HTTP and a receiver in trouble', function () {
+  this.timeout('60s');
+  let sink: OtlpSink;
+  let shell: Shell;
+
+  before(needsKernel);
+  beforeEach(() => {
+    shell = new Shell();
+  });
+  afterEach(async () => {
+    await shell?.end();
+    await sink?.close();
+  });
+  cleanUp();
+
+  // Without connections: a storm of others' on this machine would fill the ring.
+  for (const protocol of ['http/protobuf', 'http/json']) {
+    const start = () =>
+      new Cli(['--endpoint', sink.url, '--tree', `${shell.pid}`, '--events', 'process.*'], {
+        env: { OTEL_EXPORTER_OTLP_PROTOCOL: protocol },
+      }).ready();
+
+    it(`are sent again until the receiver takes them (${protocol})`, async () => {
+      sink = await OtlpSink.start({ protocol: 'http' });
+      let refusals = 3;
+      const reply = { httpStatus: 503, message: 'restarting', headers: { 'retry-after': '0' } };
+      sink.respond((request) => (isLogs(request) && refusals-- > 0 ? reply : undefined));
+      const cli = await start();
+      await shell.runTrue(20);
+      await cli.said(/HTTP 503 \(restarting\); they wait and are sent again/);
+      await cli.said(/takes records again/);
+      const { code, stderr } = await cli.stop();
+      assert.equal(code, 0);
+      assert.equal(lastLine(stderr).lost, 0);
+      assert.deepEqual(trueNumbers(sink.records()), upTo(20));
+    });
+
+    it(`all arrive where only small requests are taken (${protocol})`, async () => {
+      sink = await OtlpSink.start({ protocol: 'http', maxMessageBytes: 100_000 });
+      const cli = await start();
+      await shell.run(`A=$(head -c 30000 /dev/zero | tr '\\0' a)`);
+      await shell.runTrue(40, '$A');
+      const { code, stderr } = await cli.stop();
+      assert.equal(code, 0);
+      assert.equal(lastLine(stderr).lost, 0);
+      assert.deepEqual(trueNumbers(sink.records()), upTo(40));
+      assert.ok(sink.requests.filter(isLogs).length > 40 / 4);
+    });
+
+    it(`that a receiver rejects one by one count as lost (${protocol})`, async () => {
+      sink = await OtlpSink.start({ protocol: 'http' });
+      let isFirst = true;
+      sink.respond((request) => {
+        if (!isFirst || !isLogs(request)) return undefined;
+        isFirst = false;
+        return { partialSuccess: { rejected: 1, message: 'too old' } };
+      });
+      const cli = await start();
+      await cli.said(/rejected 1 records: too old/);
+      const { stderr } = await cli.stop();
+      assert.deepEqual([lastLine(stderr).lost, lastLine(stderr).why], [1, '1 mixed rejected']);
+    });
+  }
+});

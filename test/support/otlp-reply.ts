@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type http from 'node:http';
 import http2 from 'node:http2';
 import zlib from 'node:zlib';
 import { encode } from './otlp-decode.ts';
@@ -17,8 +18,12 @@ export interface Reply {
   readonly delayMs?: number;
   /** Puts the status into the headers ("Trailers-Only"); this is how servers answer errors. Default: status is not 0. */
   readonly trailersOnly?: boolean;
-  /** Answers with this HTTP status and a text instead of gRPC. */
+  /** OTLP/HTTP: the status of the answer. gRPC: answers with this HTTP status and a text instead of gRPC. */
   readonly httpStatus?: number;
+  /** OTLP/HTTP: more headers. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** OTLP/HTTP: a page instead of OTLP. */
+  readonly html?: string;
   /**
    * Answers nothing. `silent` leaves the stream open, `drop` breaks the connection, `goaway` says that this
    * request and later ones are not looked at (not for the first on a connection: Node cannot express it).
@@ -66,6 +71,34 @@ export function answer(stream: http2.ServerHttp2Stream, reply: Reply): void {
   if (reply.goaway) session?.goaway(http2.constants.NGHTTP2_NO_ERROR);
 }
 
+/** Answers a request of OTLP/HTTP as the script says. */
+export function answerHttp(response: http.ServerResponse, reply: Reply, isJson: boolean): void {
+  if (response.destroyed || reply.instead === 'silent') return;
+  if (reply.instead !== undefined) {
+    response.destroy();
+    return;
+  }
+  const type = isJson ? 'application/json' : 'application/x-protobuf';
+  const head = {
+    'content-type': reply.html === undefined ? type : 'text/html; charset=utf-8',
+    ...reply.headers,
+  };
+  response.writeHead(reply.httpStatus ?? 200, head).end(reply.html ?? httpBody(reply, isJson));
+}
+
+function httpBody({ httpStatus = 200, message = '', partialSuccess }: Reply, isJson: boolean): Buffer {
+  if (httpStatus !== 200)
+    return isJson
+      ? Buffer.from(JSON.stringify({ code: 2, message }))
+      : encode('Status', { code: 2, message });
+  const partial = partialSuccess && {
+    rejectedLogRecords: `${partialSuccess.rejected}`,
+    errorMessage: partialSuccess.message ?? '',
+  };
+  if (isJson) return Buffer.from(JSON.stringify({ ...(partial && { partialSuccess: partial }) }));
+  return responseMessage(partialSuccess);
+}
+
 function retryInfo(reply: Reply): Record<string, string> {
   if (reply.retryInMillis === undefined) return {};
   const retryDelay = {
@@ -86,12 +119,7 @@ function retryInfo(reply: Reply): Record<string, string> {
 
 function responseFrame(reply: Reply): Buffer {
   const { partialSuccess, encoding } = reply;
-  const message = encode(
-    'ExportServiceResponse',
-    partialSuccess
-      ? { partialSuccess: { rejected: partialSuccess.rejected, errorMessage: partialSuccess.message ?? '' } }
-      : {},
-  );
+  const message = responseMessage(partialSuccess);
   const body =
     encoding === 'gzip'
       ? zlib.gzipSync(message)
@@ -101,4 +129,11 @@ function responseFrame(reply: Reply): Buffer {
   const prefix = Buffer.from([encoding ? 1 : 0, 0, 0, 0, 0]);
   prefix.writeUInt32BE(body.length, 1);
   return Buffer.concat([prefix, body]);
+}
+
+function responseMessage(partial: Reply['partialSuccess']): Buffer {
+  return encode(
+    'ExportServiceResponse',
+    partial ? { partialSuccess: { rejected: partial.rejected, errorMessage: partial.message ?? '' } } : {},
+  );
 }

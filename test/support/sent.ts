@@ -13,7 +13,9 @@ export function named<R extends { readonly eventName: string }>(records: readonl
 }
 
 /** The first argument of each `/bin/true N …` that was reported, as numbers in ascending order. */
-export function trueNumbers(records: readonly { eventName: string; attributes: Attributes }[]): number[] {
+export function trueNumbers(
+  records: readonly { eventName: string; attributes: Readonly<Record<string, unknown>> }[],
+): number[] {
   const argv = named(records, EXEC).map(({ attributes }) => attributes['process.command_args'] as string[]);
   return argv
     .filter(([program]) => program === '/bin/true')

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { oneLine, readPartialSuccess, readRetryDelay } from '../../../src/export/otlp-response.ts';
+import {
+  oneLine,
+  readPartialSuccess,
+  readRetryDelay,
+  readStatusMessage,
+} from '../../../src/export/otlp-response.ts';
 import { encode } from '../../support/otlp-decode.ts';
 
 const response = (rejected: number | string, errorMessage = '') =>
@@ -97,7 +102,11 @@ describe('both readers', () => {
   it('give a sane answer to any bytes', () => {
     const damaged = fc
       .tuple(
-        fc.constantFrom(response(7, 'because'), status(retryInfo(4, 5))),
+        fc.constantFrom(
+          response(7, 'because'),
+          status(retryInfo(4, 5)),
+          Buffer.from('{"partialSuccess":{"rejectedLogRecords":"7","errorMessage":"because"}}'),
+        ),
         fc.array(fc.nat(), { maxLength: 6 }),
       )
       .map(([good, flips]) => {
@@ -114,6 +123,8 @@ describe('both readers', () => {
           );
         const delay = readRetryDelay(bytes);
         if (delay !== undefined) assert.ok(delay >= 0);
+        for (const type of ['application/json', 'application/x-protobuf', 'text/plain', ''])
+          assert.ok(readStatusMessage(bytes, type).length < 400);
       }),
       { numRuns: 2000 },
     );
@@ -123,5 +134,37 @@ describe('both readers', () => {
 describe('oneLine', () => {
   it('keeps plain text as it is', () => {
     assert.equal(oneLine('größer als 4 MiB'), 'größer als 4 MiB');
+  });
+});
+
+describe('an answer in JSON', () => {
+  const json = (value: unknown) => Buffer.from(JSON.stringify(value));
+
+  for (const [text, meaning] of [
+    ['{}', undefined],
+    ['{"partialSuccess":{}}', undefined],
+    ['{"partialSuccess":null}', undefined],
+    ['{"partialSuccess":{"rejectedLogRecords":"2","errorMessage":"a\\nb"}}', { rejected: 2, message: 'a b' }],
+    ['{"partialSuccess":{"rejectedDataPoints":3}}', { rejected: 3, message: '' }],
+    ['{"partialSuccess":{"errorMessage":"careful"}}', { rejected: 0, message: 'careful' }],
+    ['{"partialSuccess":{"rejectedLogRecords":"-1"}}', undefined],
+    ['{"partialSuccess":{"rejectedLogRecords":{}}}', undefined],
+    ['{not JSON', undefined],
+  ] as const) {
+    it(`of ${text} means ${JSON.stringify(meaning)}`, () =>
+      assert.deepEqual(readPartialSuccess(Buffer.from(text)), meaning));
+  }
+
+  it('or in protobuf or text says what went wrong, on one line', () => {
+    const protobuf = encode('Status', { code: 3, message: 'bad\nrecord' });
+    for (const [body, type, said] of [
+      [json({ code: 3, message: 'bad\nrecord' }), 'application/json; charset=utf-8', 'bad record'],
+      [protobuf, 'application/x-protobuf', 'bad record'],
+      [Buffer.from('bad\nrecord'), 'text/plain', 'bad record'],
+      [Buffer.from('<p>bad'), 'text/html', ''],
+      [json([1]), 'application/json', ''],
+      [Buffer.from([0xff, 0xff]), 'application/x-protobuf', ''],
+    ] as const)
+      assert.equal(readStatusMessage(body, type), said);
   });
 });

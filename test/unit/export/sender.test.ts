@@ -13,12 +13,13 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import fc from 'fast-check';
 import type { Batch } from '../../../src/export/batch.ts';
-import { ExportError, type ExportErrorKind } from '../../../src/export/export-error.ts';
-import { createGrpcSender } from '../../../src/export/grpc-sender.ts';
+import { type AnswerStatus, ExportError, type ExportErrorKind } from '../../../src/export/export-error.ts';
+import { createLogSender, responseAttributes } from '../../../src/export/log-sender.ts';
 import { RetryingTransport, type Sleep } from '../../../src/export/retrying-transport.ts';
 import { Sender, type SenderOptions } from '../../../src/export/sender.ts';
 import { encode } from '../../support/otlp-decode.ts';
 import { OtlpSink } from '../../support/otlp-sink.ts';
+import { receiverAt } from '../../support/receiver.ts';
 
 // The queue, retrying and giving up, over a transport that the test plays; the last part is over a real one.
 // Which answer means what: transport-grpc.test.ts. How long to wait: retry.test.ts.
@@ -439,48 +440,73 @@ describe('RetryingTransport', () => {
   });
 });
 
-describe('createGrpcSender', () => {
-  it('delivers over gRPC what was refused first, and OpenTelemetry counts it once', async () => {
-    const sink = await OtlpSink.start();
-    sink.respond(({ index }) =>
-      index < 3 ? { status: 14 } : { partialSuccess: { rejected: 1, message: 'one' } },
-    );
-    const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
-    const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: FAR });
-    const meterProvider = new MeterProvider({ readers: [reader] });
-    const log: string[] = [];
-    const sender = createGrpcSender({
-      grpc: { url: sink.url, headers: {}, timeoutMillis: FAR, compression: 'zstd' },
-      meterProvider,
-      split: () => undefined,
-      onExported: ({ types }) => log.push(`exported ${types.length}`),
-      onLost: (_batch, reason) => log.push(`lost: ${reason}`),
-      onPartial: (_batch, rejected, message) => log.push(`partial ${rejected} ${message}`),
-      onState: (status) => log.push(status.ok ? 'up' : status.error.kind),
-      sleep: async () => {},
+describe('createLogSender', () => {
+  for (const [protocol, type, refusal, answered] of [
+    ['grpc', 'otlp_grpc_log_exporter', { status: 14 }, { 'rpc.response.status_code': 'OK' }],
+    ['http/protobuf', 'otlp_http_log_exporter', { httpStatus: 503 }, { 'http.response.status_code': 200 }],
+    ['http/json', 'otlp_http_json_log_exporter', { httpStatus: 429 }, { 'http.response.status_code': 200 }],
+  ] as const) {
+    it(`delivers over ${protocol} what was refused first, and OpenTelemetry counts it once`, async () => {
+      const sink = await OtlpSink.start({ protocol: protocol === 'grpc' ? 'grpc' : 'http' });
+      sink.respond(({ index }) =>
+        index < 3 ? refusal : { partialSuccess: { rejected: 1, message: 'one' } },
+      );
+      const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+      const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: FAR });
+      const meterProvider = new MeterProvider({ readers: [reader] });
+      const log: string[] = [];
+      const sender = createLogSender({
+        receiver: receiverAt(sink.url, { protocol, timeoutMillis: FAR, compression: 'zstd' }),
+        meterProvider,
+        split: () => undefined,
+        onExported: ({ types }) => log.push(`exported ${types.length}`),
+        onLost: (_batch, reason) => log.push(`lost: ${reason}`),
+        onPartial: (_batch, rejected, message) => log.push(`partial ${rejected} ${message}`),
+        onState: (status) => log.push(status.ok ? 'up' : status.error.kind),
+        sleep: async () => {},
+      });
+      const logs = {
+        resourceLogs: [{ scopeLogs: [{ logRecords: [{ eventName: 'first' }, { eventName: 'second' }] }] }],
+      };
+      const bytes =
+        protocol === 'http/json'
+          ? Buffer.from(JSON.stringify(logs))
+          : encode('ExportLogsServiceRequest', logs);
+      sender.offer({ bytes, types: new Uint8Array(2), recordsStart: 0, recordsEnd: bytes.length });
+      assert.equal(await sender.flush(FAR), true);
+      await sender.shutdown(FAR);
+      const why = protocol === 'http/json' ? 'throttled' : 'unavailable';
+      assert.deepEqual(log, [why, 'up', 'partial 1 one', 'exported 2']);
+      assert.deepEqual(
+        sink.records().map((record) => record.eventName),
+        ['first', 'second'],
+      );
+      await meterProvider.forceFlush();
+      const metrics = exporter
+        .getMetrics()
+        .at(-1)!
+        .scopeMetrics.flatMap((scope) => scope.metrics);
+      const points = (name: string) =>
+        metrics.find(({ descriptor }) => descriptor.name === `otel.sdk.exporter.${name}`)!.dataPoints;
+      const [exported, ...more] = points('log.exported');
+      assert.deepEqual([exported!.value, exported!.attributes['error.type'], more], [2, undefined, []]);
+      assert.equal(exported!.attributes['otel.component.type'], type);
+      const [duration] = points('operation.duration');
+      for (const [name, value] of Object.entries(answered)) assert.equal(duration!.attributes[name], value);
+      await meterProvider.shutdown();
+      await sink.close();
     });
-    const bytes = encode('ExportLogsServiceRequest', {
-      resourceLogs: [{ scopeLogs: [{ logRecords: [{ eventName: 'first' }, { eventName: 'second' }] }] }],
+  }
+
+  it('says which status ended an export', () => {
+    const error = (status: AnswerStatus) => new ExportError('rejected', 'no', status);
+    assert.deepEqual(responseAttributes('grpc')(error({ code: 3 })), {
+      'rpc.response.status_code': 'INVALID_ARGUMENT',
     });
-    sender.offer({ bytes, types: new Uint8Array(2), recordsStart: 0, recordsEnd: bytes.length });
-    assert.equal(await sender.flush(FAR), true);
-    await sender.shutdown(FAR);
-    assert.deepEqual(log, ['unavailable', 'up', 'partial 1 one', 'exported 2']);
-    assert.deepEqual(
-      sink.records().map((record) => record.eventName),
-      ['first', 'second'],
-    );
-    await meterProvider.forceFlush();
-    const metrics = exporter
-      .getMetrics()
-      .at(-1)!
-      .scopeMetrics.flatMap((scope) => scope.metrics);
-    const exported = metrics.find((metric) => metric.descriptor.name === 'otel.sdk.exporter.log.exported')!;
-    assert.deepEqual(
-      exported.dataPoints.map((point) => [point.value, point.attributes['error.type']]),
-      [[2, undefined]],
-    );
-    await meterProvider.shutdown();
-    await sink.close();
+    assert.deepEqual(responseAttributes('http/protobuf')(error({ httpStatus: 400 })), {
+      'http.response.status_code': 400,
+    });
+    for (const protocol of ['grpc', 'http/json'] as const)
+      assert.deepEqual(responseAttributes(protocol)(error({})), {});
   });
 });

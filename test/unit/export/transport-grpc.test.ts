@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
-import http2 from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExportResponse } from '@opentelemetry/otlp-exporter-base';
-import { ExportError, GRPC_STATUS } from '../../../src/export/export-error.ts';
-import { GrpcConnection, type Receiver } from '../../../src/export/grpc-connection.ts';
+import { ExportError } from '../../../src/export/export-error.ts';
+import { GRPC_STATUS } from '../../../src/export/failure-grpc.ts';
+import { GrpcConnection } from '../../../src/export/grpc-connection.ts';
 import { readPartialSuccess } from '../../../src/export/otlp-response.ts';
-import {
-  GrpcTransport,
-  type GrpcTransportOptions,
-  LOGS_PATH,
-  METRICS_PATH,
-} from '../../../src/export/transport-grpc.ts';
+import { OtlpTransport } from '../../../src/export/transport.ts';
 import { encode } from '../../support/otlp-decode.ts';
 import { OtlpSink, type SinkOptions } from '../../support/otlp-sink.ts';
-import { skip } from '../../support/skip.ts';
+import { type ReceiverOptions, receiverAt } from '../../support/receiver.ts';
 
 // One attempt at a time, against a real HTTP/2 server in this process. Trying again: sender.test.ts.
 // A timeout of a test's own is either never reached or is what the test waits for.
@@ -55,7 +49,7 @@ const request = (records = 1, body = 'hello') =>
     ],
   });
 
-describe('GrpcTransport', () => {
+describe('OtlpTransport over gRPC', () => {
   const ends: (() => unknown)[] = [];
   afterEach(async () => {
     for (const end of ends.splice(0).reverse()) await end();
@@ -68,11 +62,11 @@ describe('GrpcTransport', () => {
   }
 
   function transportTo(
-    receiver: string | Receiver,
-    options: Partial<GrpcTransportOptions> = {},
-  ): GrpcTransport {
-    const connection = new GrpcConnection(typeof receiver === 'string' ? { url: receiver } : receiver);
-    const transport = new GrpcTransport({ connection, path: LOGS_PATH, ...options });
+    url: string,
+    options: ReceiverOptions = {},
+    connection?: GrpcConnection,
+  ): OtlpTransport {
+    const transport = new OtlpTransport(receiverAt(url, options), connection);
     ends.push(() => transport.shutdown());
     return transport;
   }
@@ -96,8 +90,7 @@ describe('GrpcTransport', () => {
       const sink = await startSink();
       const bytes = request(3);
       const response = await transportTo(sink.url, {
-        headers: { 'x-tenant': 'blue', te: 'gzip' },
-        userAgent: 'agent/1',
+        headers: { 'x-tenant': 'blue', te: 'gzip', 'user-agent': 'agent/1' },
       }).send(bytes, 2500);
       assert.equal(response.status, 'success');
       const got = sink.requests[0]!;
@@ -110,9 +103,12 @@ describe('GrpcTransport', () => {
         'x-tenant': tenant,
       } = got.headers;
       assert.deepEqual(
-        { te, type, agent, timeout, tenant },
-        { te: 'trailers', type: 'application/grpc', agent: 'agent/1', timeout: '2500m', tenant: 'blue' },
+        { te, type, agent, tenant },
+        { te: 'trailers', type: 'application/grpc', agent: 'agent/1', tenant: 'blue' },
       );
+      // What connecting took is gone from it.
+      assert.match(String(timeout), /^\d+m$/);
+      assert.ok(Number.parseInt(String(timeout), 10) <= 2500);
       assert.deepEqual(
         sink.records().map((record) => record.eventName),
         ['event 0', 'event 1', 'event 2'],
@@ -121,25 +117,17 @@ describe('GrpcTransport', () => {
 
     it('delivers over a unix socket', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'agentsmith-socket-'));
-      const server = http2.createServer();
-      ends.push(() => {
-        server.close();
-        rmSync(folder, { recursive: true });
-      });
-      server.on('stream', (stream) => {
-        stream.on('error', () => {});
-        stream.respond({ 'content-type': 'application/grpc', 'grpc-status': '0' }, { endStream: true });
-      });
-      await once(server.listen(join(folder, 'otel.sock')), 'listening');
-      const transport = transportTo(`unix://${folder}/otel.sock`);
-      assert.equal((await transport.send(request(), NEVER)).status, 'success');
+      ends.push(() => rmSync(folder, { recursive: true }));
+      const sink = await startSink({ socketPath: join(folder, 'otel.sock') });
+      assert.equal((await transportTo(sink.url).send(request(), NEVER)).status, 'success');
+      assert.equal(sink.records().length, 1);
     });
 
     it('uses one connection for logs and metrics until the last user is gone', async () => {
       const sink = await startSink();
-      const connection = new GrpcConnection({ url: sink.url });
-      const logs = transportTo(sink.url, { connection });
-      const metrics = transportTo(sink.url, { connection, path: METRICS_PATH });
+      const connection = new GrpcConnection(receiverAt(sink.url));
+      const logs = transportTo(sink.url, {}, connection);
+      const metrics = transportTo(sink.url, { signal: 'METRICS' }, connection);
       await logs.send(request(), NEVER);
       logs.shutdown();
       logs.shutdown();
@@ -233,7 +221,12 @@ describe('GrpcTransport', () => {
       it(`takes ${name} for wrong credentials`, async () => {
         const sink = await startSink();
         sink.respond(() => ({ status: GRPC_STATUS.indexOf(name) }));
-        failure(await transportTo(sink.url).send(request(), NEVER), 'failure', 'unauthenticated');
+        const error = failure(
+          await transportTo(sink.url).send(request(), NEVER),
+          'retryable',
+          'unauthenticated',
+        );
+        assert.match(error.message, /check OTEL_EXPORTER_OTLP_HEADERS/);
       });
     }
 
@@ -292,6 +285,19 @@ describe('GrpcTransport', () => {
       );
     });
 
+    it('keeps its codec where the service is what is missing', async () => {
+      const sink = await startSink();
+      sink.respond(({ index }) => (index < 3 ? { status: 12, message: 'unknown service' } : undefined));
+      const transport = transportTo(sink.url, { compression: 'zstd' });
+      const error = failure(await transport.send(request(), NEVER), 'retryable', 'not_otlp');
+      assert.match(error.message, /no OTLP receiver for this signal: UNIMPLEMENTED \(unknown service\)/);
+      assert.equal((await transport.send(request(), NEVER)).status, 'success');
+      assert.deepEqual(
+        sink.requests.map((r) => r.headers['grpc-encoding']),
+        ['zstd', 'gzip', undefined, 'zstd'],
+      );
+    });
+
     it('keeps what a receiver says out of the structure of the log', async () => {
       const sink = await startSink();
       sink.respond(() => ({ status: 3, message: 'bad\nrecord \u001b[2J' }));
@@ -303,11 +309,8 @@ describe('GrpcTransport', () => {
   describe('to something else than an OTLP/gRPC receiver', () => {
     it('recognises a gRPC server without the service', async () => {
       const sink = await startSink();
-      const error = failure(
-        await transportTo(sink.url, { path: '/other.Service/Export' }).send(request(), NEVER),
-        'retryable',
-        'not_otlp',
-      );
+      sink.respond(() => ({ status: 12, message: 'unknown service' }));
+      const error = failure(await transportTo(sink.url).send(request(), NEVER), 'retryable', 'not_otlp');
       assert.equal(error.code, 12);
     });
 
@@ -317,7 +320,7 @@ describe('GrpcTransport', () => {
       [500, 'not_otlp', 'retryable'],
       [503, 'unavailable', 'retryable'],
       [429, 'unavailable', 'retryable'],
-      [401, 'unauthenticated', 'failure'],
+      [401, 'unauthenticated', 'retryable'],
       [413, 'too_large', 'failure'],
     ] as const) {
       it(`takes HTTP ${status} without gRPC for ${kind}`, async () => {
@@ -436,86 +439,6 @@ describe('GrpcTransport', () => {
       });
       failure(await transport.send(request(), NEVER), 'retryable', 'closed');
       failure(await transport.send(request(), NEVER), 'retryable', 'closed');
-    });
-  });
-
-  describe('over TLS', () => {
-    let files: { key: Buffer; cert: Buffer } | undefined;
-    before(function () {
-      const folder = mkdtempSync(join(tmpdir(), 'agentsmith-tls-'));
-      const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-      const args = [
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:P-256',
-        '-nodes',
-        '-days',
-        '1',
-      ];
-      try {
-        execFileSync(
-          'openssl',
-          [
-            ...args,
-            '-subj',
-            '/CN=sink',
-            '-addext',
-            'subjectAltName=IP:127.0.0.1',
-            '-keyout',
-            key,
-            '-out',
-            cert,
-          ],
-          { stdio: 'pipe' },
-        );
-        files = { key: readFileSync(key), cert: readFileSync(cert) };
-      } catch (error) {
-        skip(this, `no certificate could be made with openssl (${(error as Error).message.split('\n')[0]})`);
-      } finally {
-        rmSync(folder, { recursive: true });
-      }
-    });
-
-    it('delivers to a receiver whose certificate it was told to trust', async () => {
-      const sink = await startSink({ tls: files! });
-      assert.equal(
-        (await transportTo({ url: sink.url, ca: files!.cert }).send(request(), NEVER)).status,
-        'success',
-      );
-    });
-
-    it('shows its own certificate to a receiver that asks for it', async () => {
-      const sink = await startSink({ tls: { ...files!, ca: files!.cert } });
-      const { key, cert } = files!;
-      assert.equal(
-        (await transportTo({ url: sink.url, ca: cert, key, cert }).send(request(), NEVER)).status,
-        'success',
-      );
-      failure(
-        await transportTo({ url: sink.url, ca: cert }).send(request(), NEVER),
-        'retryable',
-        'untrusted',
-      );
-    });
-
-    it('does not deliver to a receiver that it cannot trust', async () => {
-      const sink = await startSink({ tls: files! });
-      const error = failure(await transportTo(sink.url).send(request(), NEVER), 'retryable', 'untrusted');
-      assert.match(error.message, /OTEL_EXPORTER_OTLP_CERTIFICATE/);
-      assert.equal(sink.requests.length, 0);
-    });
-
-    it('recognises plaintext spoken to a TLS receiver', async () => {
-      const sink = await startSink({ tls: files! });
-      const error = failure(
-        await transportTo(sink.url.replace('https:', 'http:')).send(request(), NEVER),
-        'retryable',
-        'not_otlp',
-      );
-      assert.match(error.message, /https:\/\/ if it expects TLS/);
     });
   });
 });
