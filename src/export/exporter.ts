@@ -2,7 +2,7 @@
 import type { Logger, Meter } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
 import type { LoggerProvider } from '@opentelemetry/sdk-logs';
-import type { MeterProvider } from '@opentelemetry/sdk-metrics';
+import type { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import type { RawEvent } from '../decode/record.ts';
 import type { Process } from '../enrich/process.ts';
 import type { ReadableEvent, RunnableEvent } from '../events/event.ts';
@@ -15,13 +15,18 @@ import type { GrpcOptions } from './grpc-options.ts';
 import { isSameReceiver } from './grpc-options.ts';
 import { createGrpcSender } from './grpc-sender.ts';
 import {
+  type Batching,
+  consoleReader,
   createLoggerProvider,
   createMeterProvider,
   createStockProvider,
   emit,
   envelopeOf,
   loggerOf,
+  type MetricTimes,
+  otlpReader,
   SCOPE,
+  type Temporality,
 } from './otel.ts';
 import type { ReceiverStatus } from './receiver-state.ts';
 import type { Sender } from './sender.ts';
@@ -44,15 +49,23 @@ export interface Exporter {
   abort(): void;
 }
 
-export interface ExporterOptions {
-  readonly logs: GrpcOptions;
-  readonly metrics: GrpcOptions;
+/** Where the agent's own counters go; nothing = nowhere. */
+export interface MetricsOptions {
   readonly resource: Resource;
-  readonly queueBytes: number;
-  readonly metricsIntervalMs: number;
-  onState(status: ReceiverStatus): void;
+  readonly metrics?: GrpcOptions;
+  readonly metricTimes: MetricTimes;
+  readonly temporality: Temporality;
+  /** Prints them too. */
+  readonly printMetrics?: (text: string) => void;
   /** The receiver does not take metrics, for a reason that says nothing about logs. */
   onMetricsState?(status: ReceiverStatus): void;
+}
+
+export interface ExporterOptions extends MetricsOptions {
+  readonly logs: GrpcOptions;
+  readonly queueBytes: number;
+  readonly batching: Batching;
+  onState(status: ReceiverStatus): void;
   /** Of an accepted batch some records were refused. */
   onPartial(rejected: number, message: string): void;
 }
@@ -77,25 +90,46 @@ const CONNECTION_KINDS: ReadonlySet<ExportErrorKind> = new Set([
   'untrusted',
 ]);
 
-interface Providers {
-  readonly connection: GrpcConnection;
-  readonly meters: MeterProvider;
+/** `logs`: the receiver of the records and its connection, which metrics share where they go there too. */
+function meterProvider(
+  options: MetricsOptions,
+  logs?: { readonly grpc: GrpcOptions; readonly connection: GrpcConnection },
+): MeterProvider {
+  const { metrics, resource, metricTimes: times, temporality, printMetrics } = options;
+  const readers: MetricReader[] = [];
+  if (metrics) {
+    const shared = logs && isSameReceiver(logs.grpc, metrics) ? logs.connection : undefined;
+    readers.push(
+      otlpReader({
+        grpc: metrics,
+        connection: shared ?? new GrpcConnection(metrics),
+        times,
+        temporality,
+        onState: (status: ReceiverStatus) => {
+          // Of a receiver that cannot be reached the logs tell.
+          if (!shared || (!status.ok && isOfMetrics(status.error))) options.onMetricsState?.(status);
+        },
+      }),
+    );
+  }
+  if (printMetrics) readers.push(consoleReader(printMetrics, times));
+  return createMeterProvider(resource, readers);
 }
 
-function providers(options: ExporterOptions): Providers {
-  const { logs, metrics, resource, metricsIntervalMs: intervalMillis } = options;
-  const connection = new GrpcConnection(logs);
-  const isShared = isSameReceiver(logs, metrics);
-  const receiver = {
-    grpc: metrics,
-    connection: isShared ? connection : new GrpcConnection(metrics),
-    intervalMillis,
-    onState: (status: ReceiverStatus) => {
-      // Of a receiver that cannot be reached the logs tell.
-      if (!isShared || (!status.ok && isOfMetrics(status.error))) options.onMetricsState?.(status);
-    },
-  };
-  return { connection, meters: createMeterProvider(resource, receiver) };
+/** The agent's own counters alone: records are printed, or go nowhere. */
+export class Meters {
+  readonly meter: Meter;
+  readonly #provider: MeterProvider;
+
+  constructor(options: MetricsOptions) {
+    this.#provider = meterProvider(options);
+    this.meter = this.#provider.getMeter(SCOPE.name, SCOPE.version);
+  }
+
+  /** Sends the last counters, for at most a second. */
+  async shutdown(): Promise<void> {
+    await atMost(LAST_METRICS_MS, this.#provider.shutdown());
+  }
 }
 
 /** Ring bytes → OTLP bytes → batches → sender. */
@@ -105,6 +139,9 @@ export class FastExporter implements Exporter {
   readonly #batches: Batches;
   readonly #sender: Sender;
   readonly #queueBytes: number;
+  readonly #queueRecords: number;
+  /** Records that the sender holds. */
+  #queued = 0;
   readonly #meters: MeterProvider;
   readonly #logger: Logger;
   readonly #abort = new Abort();
@@ -114,7 +151,9 @@ export class FastExporter implements Exporter {
   constructor(options: ExporterOptions, ledger: Ledger) {
     this.#ledger = ledger;
     this.#queueBytes = options.queueBytes;
-    const { connection, meters } = providers(options);
+    const { batching } = options;
+    const connection = new GrpcConnection(options.logs);
+    const meters = meterProvider(options, { grpc: options.logs, connection });
     this.#meters = meters;
     this.meter = meters.getMeter(SCOPE.name, SCOPE.version);
     const envelope = envelopeOf(options.resource);
@@ -125,10 +164,14 @@ export class FastExporter implements Exporter {
       maxQueueBytes: options.queueBytes,
       split: (batch) => splitBatch(batch, envelope),
       onExported: (batch) => {
+        this.#queued -= batch.types.length;
         if (batch !== this.#partly) ledger.exportedBatch(batch);
         this.#batches.recycle(batch);
       },
-      onLost: (batch, reason) => ledger.lostBatch(batch, reason),
+      onLost: (batch, reason) => {
+        this.#queued -= batch.types.length;
+        ledger.lostBatch(batch, reason);
+      },
       onPartial: (batch, rejected, message) => {
         this.#partly = batch;
         ledger.exportedPartly(batch, rejected);
@@ -136,16 +179,32 @@ export class FastExporter implements Exporter {
       },
       onState: options.onState,
     });
+    this.#queueRecords = batching.queueRecords ?? Number.POSITIVE_INFINITY;
     this.#batches = new Batches({
       envelope,
-      onBatch: (batch) => {
-        if (!this.#sender.offer(batch)) ledger.lostBatch(batch, 'queue_full');
-      },
+      ...(batching.maxRecords !== undefined && {
+        maxRecords: Math.min(batching.maxRecords, this.#queueRecords),
+      }),
+      ...(batching.ageMs !== undefined && { ageMs: batching.ageMs }),
+      onBatch: (batch) => this.#offer(batch),
     });
-    const provider = createLoggerProvider(options.resource, (record, name, severity) =>
-      this.appendRecord(record, this.#received(name), severity),
+    const provider = createLoggerProvider(
+      options.resource,
+      (record, name, severity) => this.appendRecord(record, this.#received(name), severity),
+      batching.limits,
     );
     this.#logger = loggerOf(provider);
+  }
+
+  #offer(batch: Batch): void {
+    const count = batch.types.length;
+    if (this.#queued + count <= this.#queueRecords) {
+      // Before the offer: it may end at once.
+      this.#queued += count;
+      if (this.#sender.offer(batch)) return;
+      this.#queued -= count;
+    }
+    this.#ledger.lostBatch(batch, 'queue_full');
   }
 
   #received(name: string): number {
@@ -159,12 +218,13 @@ export class FastExporter implements Exporter {
   }
 
   get hasRoom(): boolean {
-    return this.#sender.queuedBytes + ROOM_BYTES < this.#queueBytes;
+    return this.#sender.queuedBytes + ROOM_BYTES < this.#queueBytes && this.#queued < this.#queueRecords;
   }
 
   get takesBatches(): boolean {
     const { queuedBytes } = this.#sender;
-    return queuedBytes === 0 || queuedBytes + BATCHES_BYTES < this.#queueBytes;
+    if (queuedBytes === 0) return true;
+    return queuedBytes + BATCHES_BYTES < this.#queueBytes && 2 * this.#queued < this.#queueRecords;
   }
 
   append(definition: RunnableEvent, event: RawEvent, process: Process): void {
@@ -215,13 +275,14 @@ export class StockExporter implements Exporter {
 
   /** Loads the stock exporter, and with it grpc-js. */
   static async create(options: ExporterOptions, ledger: Ledger): Promise<StockExporter> {
-    const provider = await createStockProvider(options.resource, options.logs, (names, isExported) => {
+    const count = (names: readonly string[], isExported: boolean) => {
       for (const name of names) {
         if (isExported) ledger.exported[ledger.typeOf(name)]!++;
         else ledger.lost(ledger.typeOf(name), 'rejected');
       }
-    });
-    return new StockExporter(provider, providers(options).meters, ledger);
+    };
+    const provider = await createStockProvider(options.resource, options.logs, count, options.batching);
+    return new StockExporter(provider, meterProvider(options), ledger);
   }
 
   append(definition: RunnableEvent, event: RawEvent, process: Process): void {

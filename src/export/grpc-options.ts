@@ -97,7 +97,7 @@ export function parseEndpoint(text: string, setting = '--endpoint', insecure?: s
   return `${plaintext ? 'http' : 'https'}://${url.hostname}:${port}`;
 }
 
-function isLocal(url: string): boolean {
+export function isLocal(url: string): boolean {
   return url.startsWith('unix:') || isLoopback(new URL(url).hostname);
 }
 

@@ -28,17 +28,21 @@ import {
 } from '@opentelemetry/sdk-logs';
 import {
   AggregationTemporality,
+  InstrumentType,
   MeterProvider,
+  type MetricReader,
   PeriodicExportingMetricReader,
   type PushMetricExporter,
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
 import { VERSION } from '../config/version.ts';
 import type { ReadableEvent } from '../events/event.ts';
+import type { AttributeLimits } from '../events/limits.ts';
 import type { Envelope } from './batches.ts';
 import { ExportError } from './export-error.ts';
 import type { GrpcConnection } from './grpc-connection.ts';
 import type { GrpcOptions } from './grpc-options.ts';
+import { metricLines } from './metric-lines.ts';
 import { ReceiverState, type ReceiverStatus } from './receiver-state.ts';
 import { RetryingTransport } from './retrying-transport.ts';
 import { GrpcTransport, METRICS_PATH } from './transport-grpc.ts';
@@ -156,7 +160,11 @@ export type RecordSink = (record: Uint8Array, name: string, severity: number) =>
  * A LoggerProvider whose records ride with the events: encoded by the official serializer, appended to the same
  * batches, so that rare records have the same retry and the same accounting.
  */
-export function createLoggerProvider(resource: Resource, sink: RecordSink): LoggerProvider {
+export function createLoggerProvider(
+  resource: Resource,
+  sink: RecordSink,
+  limits?: AttributeLimits,
+): LoggerProvider {
   const processor: LogRecordProcessor = {
     onEmit(record) {
       sink(encodeRecord(record), record.eventName ?? '', record.severityNumber ?? 0);
@@ -164,7 +172,18 @@ export function createLoggerProvider(resource: Resource, sink: RecordSink): Logg
     forceFlush: async () => {},
     shutdown: async () => {},
   };
-  return new LoggerProvider({ resource, processors: [processor] });
+  return new LoggerProvider({ resource, processors: [processor], logRecordLimits: sdkLimits(limits) });
+}
+
+/** The SDK's names for limits; without one there is none, where the SDK's own would be 128 attributes. */
+function sdkLimits({ count, valueLength }: AttributeLimits = {}): {
+  attributeCountLimit: number;
+  attributeValueLengthLimit: number;
+} {
+  return {
+    attributeCountLimit: count ?? Number.POSITIVE_INFINITY,
+    attributeValueLengthLimit: valueLength ?? Number.POSITIVE_INFINITY,
+  };
 }
 
 /** A record of the SDK as LogRecord bytes, by the official serializer. */
@@ -249,12 +268,16 @@ function tellResults(
 }
 
 /** A record the queue does not hold is lost in silence: the largest queue that stays within 100 MB. */
-function batching(exporter: LogRecordExporter): LogRecordProcessor {
+function batching(
+  exporter: LogRecordExporter,
+  { maxRecords = 2048, queueRecords: maxQueueSize = 65_536, ageMs = 200, timeoutMs }: Batching = {},
+): LogRecordProcessor {
   return new BatchLogRecordProcessor({
     exporter,
-    maxQueueSize: 65_536,
-    maxExportBatchSize: 2048,
-    scheduledDelayMillis: 200,
+    maxQueueSize,
+    maxExportBatchSize: Math.min(maxRecords, 2048, maxQueueSize),
+    scheduledDelayMillis: ageMs,
+    ...(timeoutMs !== undefined && { exportTimeoutMillis: timeoutMs }),
   });
 }
 
@@ -276,6 +299,17 @@ export function loggerOf(provider: LoggerProvider): Logger {
   return provider.getLogger(SCOPE.name, SCOPE.version, { schemaUrl: SCOPE.schemaUrl! });
 }
 
+/** How records wait for their request, and within which limits they are. */
+export interface Batching {
+  readonly maxRecords?: number;
+  /** Records that wait at most; without it only their bytes are bounded. */
+  readonly queueRecords?: number;
+  readonly ageMs?: number;
+  /** Of the stock processor: what one delivery may take. */
+  readonly timeoutMs?: number;
+  readonly limits?: AttributeLimits;
+}
+
 /** What stock pieces need to know of the receiver. */
 export interface StockReceiver {
   readonly url: string;
@@ -291,6 +325,7 @@ export async function createStockProvider(
   resource: Resource,
   receiver: StockReceiver,
   onResult: (names: readonly string[], isExported: boolean) => void = () => {},
+  options: Batching = {},
 ): Promise<LoggerProvider> {
   const { OTLPLogExporter } = await import('@opentelemetry/exporter-logs-otlp-grpc');
   const { Metadata } = await import('@grpc/grpc-js');
@@ -307,21 +342,73 @@ export async function createStockProvider(
       isExported,
     ),
   );
-  return new LoggerProvider({ resource, processors: [batching(exporter)] });
+  return new LoggerProvider({
+    resource,
+    processors: [batching(exporter, options)],
+    logRecordLimits: sdkLimits(options.limits),
+  });
+}
+
+/** OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE */
+export type Temporality = 'cumulative' | 'delta' | 'lowmemory';
+
+/** What the OTLP exporter's specification makes of a preference. */
+function temporalityOf(preference: Temporality, type: InstrumentType): AggregationTemporality {
+  const isSynchronous = type === InstrumentType.COUNTER || type === InstrumentType.HISTOGRAM;
+  const isDelta =
+    preference === 'delta'
+      ? isSynchronous || type === InstrumentType.OBSERVABLE_COUNTER
+      : preference === 'lowmemory' && isSynchronous;
+  return isDelta ? AggregationTemporality.DELTA : AggregationTemporality.CUMULATIVE;
+}
+
+/** How often metrics leave. */
+export interface MetricTimes {
+  readonly intervalMillis: number;
+  readonly timeoutMillis: number;
+}
+
+/** Instruments of the agent, read by the readers; none: they cost nothing. */
+export function createMeterProvider(resource: Resource, readers: readonly MetricReader[]): MeterProvider {
+  return new MeterProvider({ resource, readers: [...readers] });
+}
+
+function periodic(
+  exporter: PushMetricExporter,
+  { intervalMillis, timeoutMillis }: MetricTimes,
+): MetricReader {
+  tellSdkErrors();
+  return new PeriodicExportingMetricReader({
+    exporter,
+    exportIntervalMillis: intervalMillis,
+    // The reader takes no longer time than its interval.
+    exportTimeoutMillis: Math.min(intervalMillis, timeoutMillis),
+  });
+}
+
+/** Metrics as lines of text, a data point each. */
+export function consoleReader(print: (text: string) => void, times: MetricTimes): MetricReader {
+  const exporter: PushMetricExporter = {
+    export: (metrics, done) => {
+      print(metricLines(metrics));
+      done({ code: ExportResultCode.SUCCESS });
+    },
+    forceFlush: async () => {},
+    shutdown: async () => {},
+  };
+  return periodic(exporter, times);
 }
 
 /** Metrics to the receiver by our transport, on the connection of the logs where it is the same receiver. */
-export function createMeterProvider(
-  resource: Resource,
-  receiver: {
-    readonly grpc: GrpcOptions;
-    readonly connection: GrpcConnection;
-    readonly intervalMillis: number;
-    onState(status: ReceiverStatus): void;
-  },
-): MeterProvider {
-  const { grpc, connection, intervalMillis } = receiver;
-  tellSdkErrors();
+export function otlpReader(receiver: {
+  readonly grpc: GrpcOptions;
+  readonly connection: GrpcConnection;
+  readonly times: MetricTimes;
+  readonly temporality: Temporality;
+  onState(status: ReceiverStatus): void;
+}): MetricReader {
+  const { grpc, connection, times, temporality } = receiver;
+  const { intervalMillis } = times;
   const state = new ReceiverState((status) => receiver.onState(status));
   const transport = new RetryingTransport(
     new GrpcTransport({
@@ -359,12 +446,7 @@ export function createMeterProvider(
       transport.abort();
       await delegate.shutdown();
     },
-    selectAggregationTemporality: () => AggregationTemporality.CUMULATIVE,
+    selectAggregationTemporality: (type) => temporalityOf(temporality, type),
   };
-  const reader = new PeriodicExportingMetricReader({
-    exporter,
-    exportIntervalMillis: intervalMillis,
-    exportTimeoutMillis: Math.min(intervalMillis, 10_000),
-  });
-  return new MeterProvider({ resource, readers: [reader] });
+  return periodic(exporter, times);
 }
