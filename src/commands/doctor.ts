@@ -5,7 +5,8 @@ import type { Settings } from '../config/command-line.ts';
 import { ExitCode } from '../config/exit-codes.ts';
 import { doctor, type Probes } from '../doctor.ts';
 import { GrpcConnection } from '../export/grpc-connection.ts';
-import { grpcOptions } from '../export/grpc-options.ts';
+import type { GrpcOptions } from '../export/grpc-options.ts';
+import { openable } from '../export/receiver.ts';
 import { GrpcTransport, LOGS_PATH } from '../export/transport-grpc.ts';
 import { findCgroupRoot } from '../sensor/cgroup.ts';
 import { loadNative } from '../sensor/native.ts';
@@ -23,8 +24,7 @@ function tryRead<T>(get: () => T): T | undefined {
 }
 
 /** Asks the receiver to take nothing, which every OTLP receiver does. @throws EndpointError, ExportError */
-async function checkReceiver(endpoint: string | undefined): Promise<void> {
-  const options = grpcOptions('LOGS', endpoint);
+async function checkReceiver(options: GrpcOptions): Promise<void> {
   const connection = new GrpcConnection(options);
   const transport = new GrpcTransport({
     connection,
@@ -45,6 +45,7 @@ async function checkReceiver(endpoint: string | undefined): Promise<void> {
 export async function doctorCommand(settings: Settings): Promise<ExitCode> {
   const native = loadNative();
   const events = chosenEvents(settings);
+  const receiver = settings.receivers.logs && openable(settings.receivers.logs);
   const probes: Probes = {
     kernelRelease: release,
     readText: (path) => tryRead(() => readFileSync(path, 'utf8')),
@@ -56,12 +57,7 @@ export async function doctorCommand(settings: Settings): Promise<ExitCode> {
       const sensor = openSensor(settings, events);
       return { hooks: sensor.hooks, close: () => void sensor.stop() };
     },
-    ...(settings.exporting && {
-      receiver: {
-        url: grpcOptions('LOGS', settings.endpoint).url,
-        check: () => checkReceiver(settings.endpoint),
-      },
-    }),
+    ...(receiver && { receiver: { url: receiver.url, check: () => checkReceiver(receiver) } }),
   };
   const { lines, ok } = await doctor(probes);
   process.stdout.write(`${lines.join('\n')}\n`);
