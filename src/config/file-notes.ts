@@ -11,10 +11,6 @@ const NOT_HONOURED: readonly (readonly [place: string, reason: string])[] = [
   ['instrumentation/development', 'nothing is instrumented here: events come from the kernel'],
   ['logger_provider.logger_configurator/development', 'distribution.agentsmith.events says what is told'],
   ['logger_provider.processors.[].event_to_span_event_bridge/development', NO_TRACES],
-  [
-    'logger_provider.processors.[].*.exporter.otlp_file/development',
-    'distribution.agentsmith.output writes files',
-  ],
   ['meter_provider.readers.[].pull', 'nothing listens here; the Collector has a Prometheus endpoint'],
   ['meter_provider.readers.[].periodic.producers', FIXED],
   ['meter_provider.readers.[].periodic.cardinality_limits', FIXED],

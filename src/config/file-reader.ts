@@ -80,6 +80,7 @@ export class FileReader {
       const exporter = batch?.exporter ?? simple?.exporter;
       if (!exporter) continue;
       if (exporter.console !== undefined) words.add('console');
+      this.#readFileExporter(exporter, [...at, 'exporter', 'otlp_file/development']);
       const receiver = this.#receiver(exporter, [...at, 'exporter'], 'logs', this.logs !== undefined);
       if (!receiver) continue;
       words.add('otlp');
@@ -93,6 +94,16 @@ export class FileReader {
       this.#setNumber('batchRecords', most && Math.min(most, 16_384), [...at, 'max_export_batch_size']);
     }
     if (words.size > 0) this.#set('logsExporter', [...words].join(','), ['logger_provider', 'processors']);
+  }
+
+  /** `file:///path` is `--output file:/path`; there is one such file. */
+  #readFileExporter(exporter: LogRecordExporterConfigModel, at: Path): void {
+    const given = exporter['otlp_file/development'];
+    if (given === undefined) return;
+    const [, path] = /^file:\/\/(\/.+)$/.exec(given?.output_stream ?? '') ?? [];
+    if (path === undefined || this.values.has('output'))
+      this.notes.push(`${pathText(at)} has no effect: records are written into one file, file:///path`);
+    else this.#set('output', `file:${path}`, [...at, 'output_stream']);
   }
 
   #readMetrics(): void {

@@ -144,6 +144,13 @@ distribution: { agentsmith: { detail: lean, ring_size: 16MiB } }`;
     );
   });
 
+  it('writes a file where it says so', () => {
+    const file = 'otlp_file/development: { output_stream: "file:///var/log/events.jsonl" }';
+    const { exporting, output } = parse(logs(file)).settings;
+    assert.deepEqual([exporting, output], [false, 'file:/var/log/events.jsonl']);
+    assert.deepEqual(read(`file_format: "1.1"\n${logs(file)}`).notes, []);
+  });
+
   it('never shows a secret', () => {
     const line = parse(logs('otlp_grpc: { headers_list: "authorization=Bearer%20hunter2,x=hunter2" }'), [
       '--header',
