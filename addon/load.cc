@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kEnvironmentNames = 8;  // ebpf/lib/task.h
 constexpr size_t kEnvironmentNameMax = 32;
 constexpr int kScratchTries = 4;          // ebpf/lib/task.h
+constexpr size_t kDnsPorts = 8;  // ebpf/programs/dns.bpf.c
 constexpr size_t kLogMax = 1 << 16;  // a verifier log can be megabytes; its end names the reason
 
 std::string libbpf_log;
@@ -90,6 +91,14 @@ void reuse_maps(bpf_object* object, const bpf_object* first) {
   }
 }
 
+/** The object for old kernels has no such programs. */
+void set_dns_ports(bpf_object* object, const std::vector<uint16_t>& ports) {
+  uint16_t list[kDnsPorts] = {};
+  std::copy_n(ports.begin(), std::min(ports.size(), kDnsPorts), list);
+  void* at = global(object, "dns_ports", sizeof list);
+  if (at) memcpy(at, list, sizeof list);
+}
+
 bpf_object* open_object(const Settings& settings, const std::pair<const void*, size_t>& bytes, bpf_object* first) {
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "agentsmith");
   bpf_object* object = bpf_object__open_mem(bytes.first, bytes.second, &options);
@@ -105,6 +114,7 @@ bpf_object* open_object(const Settings& settings, const std::pair<const void*, s
     set<uint64_t>(object, "pending_after", settings.pending_after_ns);
     set<uint32_t>(object, "possible_cpus", cpus);
     set_environment(object, settings.environment);
+    set_dns_ports(object, settings.dns_ports);
     bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "ring"), settings.ring_bytes);
     // One for each CPU, and those that can be borrowed: ebpf/lib/task.h.
     bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "scratches"), cpus + std::max(cpus, kScratchTries));

@@ -18,6 +18,7 @@ struct Settings {
   uint64_t sequence_base = 0;
   uint64_t ring_bytes = 8 << 20;
   uint64_t pending_after_ns = 0;
+  std::vector<uint16_t> dns_ports;
   std::vector<std::string> environment;
   std::set<std::string> programs;
 };

@@ -82,6 +82,10 @@ Sensor::Sensor(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Sensor>(info) 
   for (uint32_t i = 0; i < environment.Length(); i++) {
     settings_.environment.push_back(environment.Get(i).As<Napi::String>().Utf8Value());
   }
+  auto ports = options.Get("dnsPorts").As<Napi::Array>();
+  for (uint32_t i = 0; i < ports.Length(); i++) {
+    settings_.dns_ports.push_back(ports.Get(i).As<Napi::Number>().Uint32Value());
+  }
   try {
     Load(to_set(options.Get("programs").As<Napi::Array>()));
     MapRing(settings_.ring_bytes);

@@ -21,10 +21,16 @@ const SEVERITY: Readonly<Record<number, string>> = { 5: 'DEBUG', 9: 'INFO', 13: 
 
 /** What an attribute says; a name without an entry fails the unit test that compares the pages. */
 const MEANING: Readonly<Record<string, string>> = {
-  [at.ATTR_ERROR_TYPE]: 'errno name; `_OTHER` where only the failure is known',
-  [at.ATTR_NETWORK_LOCAL_ADDRESS]: 'of TCP, once it is known',
-  [at.ATTR_NETWORK_LOCAL_PORT]: 'of TCP, of refused attempts too',
-  [at.ATTR_NETWORK_PEER_ADDRESS]: 'as the kernel copied it from the caller; mapped addresses as IPv4',
+  [at.ATTR_DNS_ANSWERS]:
+    'addresses and names (CNAME, NS, PTR, DNAME, MX, SRV) of the answer section, in its order; at most 128',
+  [at.ATTR_DNS_QUESTION_NAME]:
+    'of the first question; what is not printable as `\\DDD`, a dot within a label as `\\.`; the root is `.`',
+  [at.ATTR_ERROR_TYPE]:
+    'errno name, `_OTHER` where only the failure is known; of DNS the response code unless NOERROR',
+  [at.ATTR_NETWORK_LOCAL_ADDRESS]: 'of connections: of TCP, once it is known',
+  [at.ATTR_NETWORK_LOCAL_PORT]: 'of connections: of TCP, of refused attempts too',
+  [at.ATTR_NETWORK_PEER_ADDRESS]:
+    'as the kernel copied it from the caller; mapped addresses as IPv4; of DNS that of the resolver',
   [at.ATTR_NETWORK_PEER_PORT]: '',
   [at.ATTR_NETWORK_TRANSPORT]: '`tcp` (MPTCP too) or `udp`; absent for other protocols',
   [at.ATTR_NETWORK_TYPE]: '`ipv4` or `ipv6`',
@@ -57,8 +63,22 @@ const MEANING: Readonly<Record<string, string>> = {
   [at.CONNECT_PENDING]: 'still open after 30 s; the end follows under the same id',
   [at.CONNECT_RESULT]: '0 or -errno; absent for UDP, and where only the failure is known',
   [at.DATA_TYPE]: "AgentSmith-HIDS's number of the event",
+  [at.DNS_DURATION]: 'seconds from the query to this answer; absent where no query of this socket had the id',
+  [at.DNS_EDNS_UDP_SIZE]: 'the largest UDP message that the sender takes',
+  [at.DNS_ID]: '',
+  [at.DNS_MALFORMED]:
+    'it is no DNS message as it should be: what could be read is here, and the direction is the one the kernel saw',
+  [at.DNS_MESSAGE_SIZE]: 'bytes',
+  [at.DNS_MESSAGE_TRUNCATED]:
+    'longer than what was captured (1 KiB of UDP, 4 KiB of TCP): answers may be missing',
+  [at.DNS_OP_CODE]: '`QUERY`, `UPDATE`, …',
+  [at.DNS_QUESTION_TYPE]: '`A`; `TYPEn` for one without a name',
+  [at.DNS_RESPONSE_CODE]: '`NOERROR`, `NXDOMAIN`, …, with the upper bits that EDNS adds; `RCODEn`',
+  [at.DNS_TRUNCATED]: 'the resolver left something out: programs ask again over TCP',
+  [at.DNS_TYPE]: '`query` or `answer`',
   [at.ESCAPED]: 'attributes whose bytes were no UTF-8: `\\xNN`, backslash doubled',
-  [at.EVENT_CPU]: 'with the sequence: identity of the record on this host',
+  [at.EVENT_CPU]:
+    'with the sequence: identity of the record on this host; 65535 for messages that were found in TCP segments',
   [at.EVENT_HOOK]: 'only with `--detail all`',
   [at.EVENT_SEQUENCE]: 'per CPU; a missing number is a gap, a repeated one a duplicate',
   [at.NAMESPACE_MNT]: '',
@@ -66,7 +86,7 @@ const MEANING: Readonly<Record<string, string>> = {
   [at.NAMESPACE_PID]: '',
   [at.NAMESPACE_USER]: '',
   [at.NAMESPACE_UTS]: '',
-  [at.NETWORK_MAPPED]: 'the caller wrote `::ffff:a.b.c.d`',
+  [at.NETWORK_MAPPED]: 'the caller wrote `::ffff:a.b.c.d`; of DNS: its socket is an IPv6 one',
   [at.PROCESS_ANCESTRY]: '`pid:name` when the process was born, nearest first, at most 16',
   [at.PROCESS_COMMAND_ARGS_SIZE]: 'bytes of the whole argv',
   [at.PROCESS_COMMAND_ARGS_TRUNCATED]: 'argv is longer than what is here',
@@ -87,7 +107,7 @@ const MEANING: Readonly<Record<string, string>> = {
   [at.PROCESS_STDOUT_PATH]: 'as stdin',
   [at.PROCESS_TTY]: '`/dev/pts/0`',
   [at.REDACTED]: 'attributes in which a secret was replaced',
-  [at.SOCKET_FD]: 'when connect(2) itself was called',
+  [at.SOCKET_FD]: 'when connect(2) itself was called; of DNS when a call that names it was',
   [at.UTS_NODENAME]: '',
 };
 
@@ -121,7 +141,7 @@ export function eventsPage(events: readonly EventDefinition[]): string {
   let page = `${HEAD}# Events\n\nEvery record has the attributes of its event, the process block of its actor at the moment of the event, and the\nlast six. An attribute that is not known is absent. Names that start with \`agentsmith.\` are ours; all others are\nOpenTelemetry's, with its meaning.\n\n`;
   for (const event of events) page += eventSection(event);
   page +=
-    "## The process block\n\nL = also with `--detail lean`, which applies to frequent events (network). Namespaces: on exec and exit, elsewhere\nwhere they are not the host's.\n\n";
+    "## The process block\n\nL = also with `--detail lean`, which applies to frequent events (network, dns). Namespaces: on exec and exit, elsewhere\nwhere they are not the host's.\n\n";
   page += table('attribute', 'detail', 'meaning');
   const seen = new Set<string>();
   for (const { key, detail } of BLOCK) {
@@ -260,7 +280,7 @@ agentsmith-otel completion fish > ~/.config/fish/completions/agentsmith-otel.fis
 /** docs/metrics.md */
 export function metricsPage(): string {
   let page = `${HEAD}# Metrics\n\nSent over OTLP with the records, cumulative. The books hold at every moment:\n\n- \`attempted = submitted + filtered in the kernel + dropped{ring_full, reserved, rate_limited, no_memory}\`\n- \`received = exported + filtered in user space + in memory + dropped{others}\`\n\n\`dropped\` has the reason as \`error.type\`: \`ring_full\`, \`reserved\` (a frequent event refused while less than an eighth of the\nring was free, so that it cannot drown the others), \`rate_limited\`, \`no_memory\` (the kernel had no room to build it in),
-\`malformed\`, \`queue_full\`, \`too_large\`, \`rejected\`, \`write_failed\`\n(a file), \`slow_reader\` (a program that uses the library and nothing else), \`shutdown\`. Of a batch that a receiver took in\npart it does not say which records it refused: such batches are counted under the event \`mixed\`. Beside a receiver a file\nis not in the books: what it lacks is told on stderr.\n\n`;
+\`malformed\`, \`incomplete\`, \`queue_full\`, \`too_large\`, \`rejected\`, \`write_failed\`\n(a file), \`slow_reader\` (a program that uses the library and nothing else), \`shutdown\`. Of a batch that a receiver took in\npart it does not say which records it refused: such batches are counted under the event \`mixed\`. Beside a receiver a file\nis not in the books: what it lacks is told on stderr.\n\nDNS over TCP, and datagrams that travel as one packet (UDP_SEGMENT, UDP_GRO), are the one case where a record is not made of\none ring record. Segments are counted in the kernel as\n\`agentsmith.dns.segment\` (first equation) and are not exported. Each message that they complete is received when it is whole, under\n\`agentsmith.dns.query\` or \`agentsmith.dns.answer\`; one of which a part was seen and the rest never came, or could not be kept, is\nreceived and dropped as \`incomplete\`. So the second equation holds for both events, and \`received\` is \`submitted\` and what came\nthat way.\n\n`;
   page += table('metric', 'kind', 'unit', 'meaning');
   for (const { name, kind, unit, about } of METRICS) page += row(`\`${name}\``, kind, unit, about);
   page += row(`\`${DELAY.name}\``, 'histogram', DELAY.unit, DELAY.about);

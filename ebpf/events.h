@@ -44,6 +44,9 @@ enum event_type {
 	EVENT_PROCESS_EXEC = 3,
 	EVENT_PROCESS_EXIT = 4,
 	EVENT_NETWORK_CONNECT = 5,
+	EVENT_DNS_QUERY = 7,
+	EVENT_DNS_ANSWER = 8,
+	EVENT_DNS_SEGMENT = 20,     /* of a TCP stream, or several datagrams: user space finds the messages; not exported */
 	EVENT_TYPES = 32,           /* room for what comes; each costs one struct counters a CPU */
 };
 
@@ -57,6 +60,8 @@ enum program {
 	PROGRAM_network_connect_state,
 	PROGRAM_network_connect_pending,
 	PROGRAM_network_connect_release,
+	PROGRAM_dns_egress,
+	PROGRAM_dns_ingress,
 };
 
 /* Starts every record; `size` is a multiple of 8, so the next record is aligned too. */
@@ -67,7 +72,7 @@ struct header {
 	boot_ns time;
 	counter sequence;           /* per CPU, of records to be exported; 0 in records that are not */
 	pid_id tid;
-	__u32 program;              /* enum program; 0 in records that are not exported */
+	__u32 program;              /* enum program; 0 in introductions and forks */
 	char comm[16];              /* of the thread; anyone can set it */
 };
 
@@ -176,6 +181,33 @@ struct network_connect {
 	err_no result;
 	__u32 fd;
 	__u32 flags;                /* enum connect_flag */
+	__u32 unused;
+};
+
+enum dns_flag {
+	DNS_TOOK_KNOWN = 1,         /* `took` holds */
+	DNS_FD_KNOWN = 2,
+	DNS_MAPPED = 4,             /* the caller's socket is an IPv6 one that talks IPv4 */
+	DNS_ANSWER = 8,             /* of a segment: it comes from the resolver */
+};
+
+/* A message, or as EVENT_DNS_SEGMENT a piece of a TCP stream or several datagrams. `who` asked, whoever runs when the answer comes. */
+struct dns_message {
+	struct header header;
+	struct who who;
+	identifier cookie;
+	nanos took;                 /* from the query to this answer */
+	__u8 saddr[16];             /* of the one who asked; IPv4 in the first four bytes */
+	__u8 daddr[16];             /* of the resolver */
+	port sport;
+	port dport;
+	__u16 family;               /* AF_INET or AF_INET6, as the packet has it */
+	__u16 protocol;
+	__u32 fd;
+	__u32 flags;                /* enum dns_flag */
+	__u32 size;                 /* of the whole message, of which `message` may be the beginning */
+	__u32 tcp_sequence;         /* of the segment's first byte; of datagrams that came as one packet, the size of each */
+	struct text message;
 	__u32 unused;
 };
 

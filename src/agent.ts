@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { diag, type Histogram } from '@opentelemetry/api';
 import { Clock } from './clock.ts';
-import { processExec } from './decode/layout.gen.ts';
+import { DnsStreams } from './decode/dns-streams.ts';
+import { EventType, processExec } from './decode/layout.gen.ts';
 import type { RawEvent, RecordBatch } from './decode/record.ts';
 import type { HostContext, Process } from './enrich/process.ts';
 import { Detail, readBlock } from './enrich/process-block.ts';
@@ -13,6 +14,7 @@ import {
   runnable,
   Severity,
 } from './events/event.ts';
+import { kernelRows } from './events/index.ts';
 import { type AttributeLimits, limited } from './events/limits.ts';
 import type { Exporter, Meters } from './export/exporter.ts';
 import { Gaps, type Loss, type ProcessLoss } from './export/gaps.ts';
@@ -82,6 +84,8 @@ export class Agent {
   #choice: AgentChoice;
   /** Every event that was ever on: its counters stay, and its last records may still lie in the ring. */
   readonly #known: EventDefinition[] = [];
+  /** The kernel's counters of them; readers hold this very list. */
+  readonly #rows: ReturnType<typeof kernelRows>[number][] = [];
   readonly #clock = new Clock();
   /** By event type; no entry = a record that only introduces a process. */
   readonly #events: (RunnableEvent | undefined)[] = [];
@@ -89,6 +93,9 @@ export class Agent {
   readonly #views: (RunnableView[] | undefined)[] = [];
   readonly #gaps: Gaps;
   readonly #host: HostContext;
+  readonly #streams: DnsStreams;
+  /** Of {@link DnsStreams.incomplete}, by event type, what the ledger has. */
+  readonly #incomplete: number[] = [];
   #exporter: Exporter | undefined;
   #meters: Meters | undefined;
   #delay: Histogram | undefined;
@@ -105,6 +112,7 @@ export class Agent {
       namespaces: host.namespaces,
       userName: (uid) => host.userName(uid),
     };
+    this.#streams = new DnsStreams(this.#clock);
     this.ledger = new Ledger(new Map());
     this.#compile(options);
     for (const view of views) this.#addView(view);
@@ -113,7 +121,7 @@ export class Agent {
       ...(seeds && { seeds }),
       ...(tree !== undefined && { tree }),
     });
-    this.#gaps = new Gaps(this.ledger, { events: this.#known, counts: (type) => sensor.counts(type) }, now());
+    this.#gaps = new Gaps(this.ledger, { events: this.#rows, counts: (type) => sensor.counts(type) }, now());
   }
 
   #compiled(event: EventDefinition, { detail, body, limits = {} }: AgentChoice): RunnableEvent {
@@ -134,6 +142,7 @@ export class Agent {
   #know(event: EventDefinition): void {
     if (this.#known.some(({ type }) => type === event.type)) return;
     this.#known.push(event);
+    this.#rows.splice(0, Number.POSITIVE_INFINITY, ...kernelRows(this.#known));
     this.ledger.add(event.type, event.name);
   }
 
@@ -163,7 +172,7 @@ export class Agent {
     this.#meters = meters?.();
     const { ledger, processes } = this;
     const meter = this.#exporter?.meter ?? this.#meters?.meter;
-    this.#delay = meter && registerMetrics(meter, { ledger, sensor, processes, events: this.#known });
+    this.#delay = meter && registerMetrics(meter, { ledger, sensor, processes, events: this.#rows });
     this.#tell('agentsmith.sensor.start', this.#hookAttributes());
     sensor.start(
       (batch) => this.#take(batch),
@@ -179,7 +188,7 @@ export class Agent {
   #take(batch: RecordBatch): void {
     const { processes, ledger } = this;
     const exporter = this.#exporter;
-    const { sensor, print } = this.#options;
+    const { sensor } = this.#options;
     this.#clock.offset = sensor.clockOffset;
     if (exporter) exporter.observed = batch.observed;
     let first: number | undefined;
@@ -188,15 +197,11 @@ export class Agent {
       const views = this.#views[event.type];
       if (views !== undefined) this.#takeViews(views, event, process, batch);
       const definition = this.#events[event.type];
-      if (definition === undefined) continue;
-      ledger.received[definition.type]!++;
-      if (!process.selected) {
-        ledger.filtered[definition.type]!++;
+      if (definition === undefined) {
+        if (event.type === EventType.DNS_SEGMENT) this.#takeSegment(event, batch);
         continue;
       }
-      first ??= this.#delayOf(event, batch);
-      exporter?.append(definition, event, process);
-      if (print) this.#print(print, definition, event, process, batch);
+      if (this.#append(definition, event, process, batch)) first ??= this.#delayOf(event, batch);
     }
     this.#options.flushPrint?.();
     if (batch.malformed > this.#malformed) {
@@ -226,6 +231,36 @@ export class Agent {
         continue;
       }
       if (print) this.#print(print, definition, event, process, batch);
+    }
+  }
+
+  /** One record into the open batch and onto the terminal; false when the user asked not to see it. */
+  #append(definition: RunnableEvent, event: RawEvent, process: Process, batch: RecordBatch): boolean {
+    const { ledger } = this;
+    const { print } = this.#options;
+    ledger.received[definition.type]!++;
+    if (!process.selected) {
+      ledger.filtered[definition.type]!++;
+      return false;
+    }
+    this.#exporter?.append(definition, event, process);
+    if (print) this.#print(print, definition, event, process, batch);
+    return true;
+  }
+
+  /** The messages that a TCP segment ends; each is received here, and so is what will never be whole. */
+  #takeSegment(segment: RawEvent, batch: RecordBatch): void {
+    const { processes, ledger } = this;
+    for (const event of this.#streams.take(segment)) {
+      const definition = this.#events[event.type];
+      if (definition) this.#append(definition, event, processes.of(event), batch);
+    }
+    for (const type of [EventType.DNS_QUERY, EventType.DNS_ANSWER]) {
+      const more = this.#streams.incomplete[type]! - (this.#incomplete[type] ?? 0);
+      if (more === 0 || !this.#events[type]) continue;
+      ledger.received[type]! += more;
+      ledger.lost(type, 'incomplete', more);
+      this.#incomplete[type] = this.#streams.incomplete[type]!;
     }
   }
 

@@ -111,7 +111,7 @@ function cgroupRoot(probes: Probes): Finding {
   }
   return bad(
     'cgroup root',
-    `connect: this container only (${how})`,
+    `connect, dns: this container only (${how})`,
     "run in the host's cgroup namespace (docker run --cgroupns=host), or mount its /sys/fs/cgroup",
   );
 }

@@ -7,6 +7,7 @@ export type LossReason =
   | 'rate_limited'
   | 'no_memory'
   | 'malformed'
+  | 'incomplete'
   | 'queue_full'
   | 'too_large'
   | 'rejected'

@@ -14,6 +14,8 @@ export {
   ATTR_NETWORK_TYPE,
 } from '@opentelemetry/semantic-conventions';
 
+export const ATTR_DNS_ANSWERS = 'dns.answers';
+export const ATTR_DNS_QUESTION_NAME = 'dns.question.name';
 export const ATTR_PROCESS_ARGS_COUNT = 'process.args_count';
 export const ATTR_PROCESS_COMMAND_ARGS = 'process.command_args';
 export const ATTR_PROCESS_CREATION_TIME = 'process.creation.time';
@@ -46,6 +48,17 @@ export const CONNECT_ID = 'agentsmith.network.connect.id';
 export const CONNECT_PENDING = 'agentsmith.network.connect.pending';
 export const CONNECT_RESULT = 'agentsmith.network.connect.result';
 export const DATA_TYPE = 'agentsmith.data_type';
+export const DNS_DURATION = 'agentsmith.dns.duration';
+export const DNS_EDNS_UDP_SIZE = 'agentsmith.dns.edns.udp_size';
+export const DNS_ID = 'agentsmith.dns.id';
+export const DNS_MALFORMED = 'agentsmith.dns.malformed';
+export const DNS_MESSAGE_SIZE = 'agentsmith.dns.message.size';
+export const DNS_MESSAGE_TRUNCATED = 'agentsmith.dns.message.truncated';
+export const DNS_OP_CODE = 'agentsmith.dns.op_code';
+export const DNS_QUESTION_TYPE = 'agentsmith.dns.question.type';
+export const DNS_RESPONSE_CODE = 'agentsmith.dns.response_code';
+export const DNS_TRUNCATED = 'agentsmith.dns.truncated';
+export const DNS_TYPE = 'agentsmith.dns.type';
 export const ESCAPED = 'agentsmith.escaped';
 export const EVENT_CPU = 'agentsmith.event.cpu';
 export const EVENT_HOOK = 'agentsmith.event.hook';

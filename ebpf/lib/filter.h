@@ -52,7 +52,7 @@ struct {
 } budgets SEC(".maps") __weak;
 
 /* Events of which a single process can make a flood. */
-#define HIGH_VOLUME (1ull << EVENT_NETWORK_CONNECT)
+#define HIGH_VOLUME (1ull << EVENT_NETWORK_CONNECT | 1ull << EVENT_DNS_QUERY)
 
 /* How far the decision is. KEPT = a keep rule has matched. */
 enum decision { DECISION_DROP, DECISION_OPEN, DECISION_KEPT };
@@ -142,18 +142,22 @@ static __always_inline enum decision filter__path(enum decision d, enum event_ty
 	return d;
 }
 
+/* Not on the stack, of which there are 512 bytes. */
+static const struct budget no_budget;
+
 static __always_inline bool budget__take(enum event_type type, struct task_struct *task, u64 now)
 {
 	struct process_key key = { .start = task->group_leader->start_boottime, .pid = task->tgid };
-	struct budget *b, fresh = {};
+	struct budget *b;
 
 	if (!rate_interval || !(HIGH_VOLUME >> type & 1))
 		return true;
 	b = bpf_map_lookup_elem(&budgets, &key);
 	if (!b) {
-		fresh.full_at = now + rate_interval;
-		bpf_map_update_elem(&budgets, &key, &fresh, BPF_NOEXIST);
-		return true;
+		bpf_map_update_elem(&budgets, &key, &no_budget, BPF_NOEXIST);
+		b = bpf_map_lookup_elem(&budgets, &key);
+		if (!b)
+			return true;
 	}
 	/* Two CPUs may both find room for the last one: the limit is the user's wish, not a bound of ours. */
 	if (b->full_at > now + RATE_BURST_NS) {
@@ -189,7 +193,8 @@ static __always_inline bool admit(enum admission a, enum event_type type)
 	if (a == FILTERED) {
 		COUNT(c->filtered);
 	} else {
-		next_sequence();
+		if (EXPORTED >> type & 1)
+			next_sequence();
 		COUNT(c->rate_limited);
 	}
 	return false;

@@ -31,6 +31,7 @@ typedef _Bool bool;
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
 #define IPPROTO_MPTCP 262
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT 2
@@ -117,7 +118,8 @@ struct sock_common {
 	u32 skc_rcv_saddr;
 	struct in6_addr skc_v6_rcv_saddr;
 };
-struct sock { struct sock_common __sk_common; int sk_err; };
+typedef struct { int owned; } socket_lock_t;
+struct sock { struct sock_common __sk_common; socket_lock_t sk_lock; int sk_err; };
 struct inet_sock { __be16 inet_sport; };
 struct sk_buff;
 struct pt_regs;

@@ -122,6 +122,9 @@ static __always_inline u64 next_sequence(void)
 #endif
 }
 
+/* Event types that are not auxiliary: they have numbers. */
+#define EXPORTED (~(1ull << EVENT_PROCESS | 1ull << EVENT_PROCESS_FORK | 1ull << EVENT_DNS_SEGMENT))
+
 /* An event of which nothing can be told but that it was: it takes its number, so a reader sees that it is missing. */
 static __always_inline void lose(enum event_type type, u32 tgid)
 {
@@ -130,7 +133,8 @@ static __always_inline void lose(enum event_type type, u32 tgid)
 
 	if (!c || !attempt(type, tgid))
 		return;
-	next_sequence();
+	if (EXPORTED >> type & 1)
+		next_sequence();
 	COUNT(c->no_memory);
 }
 

@@ -20,7 +20,7 @@ export function chosenEvents(settings: Settings): readonly EventDefinition[] {
 }
 
 /** How the kernel is watched. */
-export type KernelSettings = Pick<Settings, 'ringSize' | 'environment' | 'bpfObject'> &
+export type KernelSettings = Pick<Settings, 'ringSize' | 'environment' | 'dnsPorts' | 'bpfObject'> &
   Partial<Pick<Settings, 'filter' | 'rateLimit'>>;
 
 /** Opens the kernel for the chosen events. @throws SensorError; the error of open(2) for --bpf-object */
@@ -33,6 +33,7 @@ export function openSensor(settings: KernelSettings, events: readonly EventDefin
     filters: settings.filter ?? [],
     rateLimit: settings.rateLimit ?? 0,
     environment: settings.environment,
+    dnsPorts: settings.dnsPorts,
     ...(settings.bpfObject !== undefined && { object: readFileSync(settings.bpfObject) }),
   });
 }
@@ -90,6 +91,7 @@ export function tellHooks(sensor: LiveSensor, events: readonly EventDefinition[]
     }
   }
   for (const value of sensor.unresolvedFilters) log.warn(`--filter: there is no ${value} here yet`);
-  if (sensor.cgroup.scope === 'container') log.warn(`connect: this container only (${sensor.cgroup.how})`);
-  if (sensor.cgroup.scope === 'none') log.warn(`connect: not seen (${sensor.cgroup.how})`);
+  if (sensor.cgroup.scope === 'container')
+    log.warn(`connect, dns: this container only (${sensor.cgroup.how})`);
+  if (sensor.cgroup.scope === 'none') log.warn(`connect, dns: not seen (${sensor.cgroup.how})`);
 }

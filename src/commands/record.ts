@@ -5,6 +5,7 @@ import { ExitCode } from '../config/exit-codes.ts';
 import type { RecordBatch } from '../decode/record.ts';
 import { readSeeds } from '../enrich/proc.ts';
 import { Processes } from '../enrich/processes.ts';
+import { kernelRows } from '../events/index.ts';
 import { kernelLosses } from '../ledger.ts';
 import { log } from '../log.ts';
 import type { LiveSensor } from '../sensor/live.ts';
@@ -41,7 +42,7 @@ function filterOf(
 
 /** Records of the chosen events that the ring had no room for. */
 function lostInKernel(sensor: LiveSensor, events: ReturnType<typeof chosenEvents>): number {
-  const losses = events.flatMap(({ type }) => kernelLosses(sensor.counts(type)));
+  const losses = kernelRows(events).flatMap(({ type }) => kernelLosses(sensor.counts(type)));
   return losses.reduce((sum, [, count]) => sum + count, 0);
 }
 

@@ -114,6 +114,22 @@ export function variableNames(text: string): readonly string[] {
   return names;
 }
 
+/** The programs compare with so many (ebpf/programs/dns.bpf.c). */
+const PORTS_MAX = 8;
+
+/** Port numbers, divided by commas: at least one. */
+export function ports(text: string): readonly number[] {
+  const numbers = [...new Set(list(text))].map((word) => {
+    const port = /^\d{1,5}$/.test(word) ? Number(word) : 0;
+    if (port < 1 || port > 65_535) throw new UsageError(`"${word}" is no port from 1 to 65535`);
+    return port;
+  });
+  if (numbers.length === 0) throw new UsageError('no port is named; write 53, or numbers divided by commas');
+  if (numbers.length > PORTS_MAX)
+    throw new UsageError(`${numbers.length} ports are too many; at most ${PORTS_MAX} are compared`);
+  return numbers;
+}
+
 /**
  * Event names, divided by commas: `agentsmith.process.exec`, the same without the prefix, the last word alone, globs
  * (`process.*`), or `all`. The result has full names in the order of `known`.

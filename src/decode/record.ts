@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { EventType, networkConnect, processExec, processExit, processFork } from './layout.gen.ts';
+import {
+  dnsMessage,
+  EventType,
+  networkConnect,
+  processExec,
+  processExit,
+  processFork,
+} from './layout.gen.ts';
 
 /** A member of a record, as ebpf/gen-layout.ts describes it; `type` is the typedef in ebpf/events.h. */
 export interface Field<T extends string = string> {
@@ -16,6 +23,9 @@ const STRUCTS: ReadonlyMap<number, Struct> = new Map<number, Struct>([
   [EventType.PROCESS_FORK, processFork],
   [EventType.PROCESS_EXIT, processExit],
   [EventType.NETWORK_CONNECT, networkConnect],
+  [EventType.DNS_QUERY, dnsMessage],
+  [EventType.DNS_ANSWER, dnsMessage],
+  [EventType.DNS_SEGMENT, dnsMessage],
 ]);
 
 /** The {offset, length} pairs of a struct, nested ones too. */

@@ -36,6 +36,8 @@ export interface EventDefinition {
   readonly spread?: Spread;
   /** Literals, attribute names, and [literal, name] pairs that vanish together when the attribute is absent. */
   readonly summary: readonly (string | readonly [string, string])[];
+  /** Records of the kernel from which user space makes events of this kind: their losses are told under these names. */
+  readonly parts?: readonly { readonly type: number; readonly name: string }[];
   readonly programs: Programs;
   /** So frequent that it has to be asked for. */
   readonly offByDefault?: boolean;

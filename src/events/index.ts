@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Hooked } from '../sensor/sensor.ts';
+import { dnsAnswer, dnsQuery } from './dns.ts';
 import type { EventDefinition } from './event.ts';
 import { networkConnect } from './network-connect.ts';
 import { processExec } from './process-exec.ts';
@@ -6,7 +8,15 @@ import { processExit } from './process-exit.ts';
 
 /** Every event, in the order of the docs. A new one is a line here (CONTRIBUTING.md). */
 export function eventDefinitions(options: { redact: boolean }): readonly EventDefinition[] {
-  return [processExec(options), processExit, networkConnect];
+  return [processExec(options), processExit, networkConnect, dnsQuery, dnsAnswer];
+}
+
+/** What the kernel counts for these events: each, and the parts of which some are made. */
+export function kernelRows(
+  events: readonly EventDefinition[],
+): readonly (Hooked & { readonly name: string })[] {
+  const parts = new Map(events.flatMap((event) => event.parts ?? []).map((part) => [part.type, part]));
+  return [...events, ...[...parts.values()].map((part) => ({ ...part, programs: {} }))];
 }
 
 /** Programs that run whatever events are on: they tell user space which processes there are. */

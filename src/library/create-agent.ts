@@ -51,6 +51,8 @@ export interface AgentConfig {
   readonly redact?: boolean;
   /** Environment variables to read at exec: at most 8, of up to 31 letters. */
   readonly environment?: readonly string[];
+  /** Ports on which resolvers listen; 53 when it is not given, at most 8. */
+  readonly dnsPorts?: readonly number[];
   /** Bytes of the ring between kernel and agent: a power of two from 1 MiB to 64 MiB, 8 MiB by default. */
   readonly ringSize?: number;
   /** Bytes that wait for the receiver, at most; 64 MiB by default. */
@@ -206,10 +208,11 @@ class Embedded implements EmbeddedAgent {
   }
 
   #openHost(views: readonly { readonly base: EventDefinition }[]): ReturnType<typeof openHost> {
-    const { ringSize, environment } = this.#config;
+    const { ringSize, environment, dnsPorts } = this.#config;
     const settings = {
       ringSize: setting('ringSize', ringSize),
       environment: setting('environment', environment?.join()),
+      dnsPorts: setting('dnsPorts', dnsPorts?.join()),
       bpfObject: undefined,
     };
     return openHost(settings, [...new Set([...this.#events, ...views.map(({ base }) => base)])]);

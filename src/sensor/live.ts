@@ -28,6 +28,8 @@ export interface LiveOptions {
   readonly trampolines?: boolean;
   /** Environment variables that exec records carry. */
   readonly environment: readonly string[];
+  /** Ports on which resolvers listen; 53 when it is not given. */
+  readonly dnsPorts?: readonly number[];
   /** Another BPF object than the built-in one. */
   readonly object?: Uint8Array;
   /** A connect attempt that is open for so long is reported as pending. */
@@ -43,6 +45,7 @@ export class SensorError extends Error {
   }
 }
 
+const DNS_PORTS: readonly number[] = [53];
 const PENDING_AFTER_MS = 30_000;
 /** Clocks drift apart by less; a larger difference is a step, which the offset follows. */
 const CLOCK_TOLERANCE_NS = 100_000n;
@@ -113,6 +116,7 @@ export class LiveSensor implements Sensor {
         ringBytes: options.ringBytes,
         pendingAfterNs: BigInt(options.pendingAfterMs ?? PENDING_AFTER_MS) * 1_000_000n,
         environment: options.environment,
+        dnsPorts: options.dnsPorts ?? DNS_PORTS,
         programs: this.#tiers.programs(options.events, options.common),
         excluded: [process.pid],
       });

@@ -40,6 +40,8 @@ export interface NativeOptions {
   readonly ringBytes: number;
   readonly pendingAfterNs: bigint;
   readonly environment: readonly string[];
+  /** Ports on which resolvers listen: at most 8. */
+  readonly dnsPorts: readonly number[];
   /** Loaded, and attached by `choose`. */
   readonly programs: readonly string[];
   readonly excluded: readonly number[];

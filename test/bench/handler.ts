@@ -6,7 +6,7 @@ import { attachAll, measured } from './kernel.ts';
 import { runProgram } from './programs.ts';
 
 /** ns of the original's handlers on its authors' machine (Linux 3.10): an orientation, not a comparison. */
-const ORIGINAL = { exec: 10_400, connect: 7500 };
+const ORIGINAL = { exec: 10_400, connect: 7500, dns: 9200 };
 const LABEL = 'the original, other machine';
 /** A connection is connect4, every change of its state on both ends, and the release of both sockets. */
 const CONNECT = ['network_connect4', 'network_connect_state', 'network_connect_release'];
@@ -20,11 +20,13 @@ export const handler: Part = {
     const sensor = attachAll();
     const rounds = quick ? 1 : 7;
     const count = quick ? 200 : 2000;
-    const found: Record<'exec' | 'exit' | 'fork' | 'connect', number[]> = {
+    const found: Record<'exec' | 'exit' | 'fork' | 'connect' | 'dns' | 'foreign', number[]> = {
       exec: [],
       exit: [],
       fork: [],
       connect: [],
+      dns: [],
+      foreign: [],
     };
     try {
       sensor.start(() => {});
@@ -39,6 +41,17 @@ export const handler: Part = {
         const sockets = await measured(sensor, () => runProgram('storm', 'tcp', count));
         const total = CONNECT.reduce((sum, program) => sum + sockets(program).nanoseconds, 0);
         found.connect.push(total / sockets('network_connect4').runs);
+        // Of a query and its answer every end sees both; the two of the resolver cost what a foreign packet does.
+        const messages = await measured(sensor, () => runProgram('storm', 'dns', count));
+        const packets = await measured(sensor, () => runProgram('storm', 'packets', count));
+        const both = (work: typeof packets) => {
+          const [out, back] = [work('dns_egress'), work('dns_ingress')];
+          return { runs: out.runs + back.runs, nanoseconds: out.nanoseconds + back.nanoseconds };
+        };
+        const foreign = both(packets).nanoseconds / both(packets).runs;
+        const { runs, nanoseconds } = both(messages);
+        found.dns.push((nanoseconds - (runs - 2 * count) * foreign) / (2 * count));
+        found.foreign.push(foreign);
       }
     } finally {
       await sensor.stop();
@@ -47,6 +60,8 @@ export const handler: Part = {
     return [
       beside('handler.exec', median(found.exec), 'ns', ORIGINAL.exec, LABEL),
       beside('handler.connect', median(found.connect), 'ns', ORIGINAL.connect, LABEL),
+      beside('handler.dns', median(found.dns), 'ns', ORIGINAL.dns, LABEL),
+      plain('handler.packet', median(found.foreign), 'ns'),
       plain('handler.exit', median(found.exit), 'ns'),
       plain('handler.fork', median(found.fork), 'ns'),
     ] satisfies Figure[];

@@ -93,7 +93,7 @@ describe('a host', function () {
       stderr,
       /^warning: network\.connect: without network_connect4, .* \(no cgroup2 .*\); try `doctor`$/m,
     );
-    assert.match(stderr, /^warning: connect: not seen \(.*\)$/m);
+    assert.match(stderr, /^warning: connect, dns: not seen \(.*\)$/m);
   });
 
   it('is found from within a cgroup namespace, or it is said that only the container is watched', async function () {
@@ -104,7 +104,8 @@ describe('a host', function () {
       assert.doesNotMatch(await works({ wrap: inNamespace }), /^warning: /m);
       const hidden = await works({ wrap: [...inNamespace, ...withMounts(this, HIDE_CGROUPS)] });
       assert.doesNotMatch(hidden, /not seen/);
-      if (/^warning: /m.test(hidden)) assert.match(hidden, /^warning: connect: this container only \(.*\)$/m);
+      if (/^warning: /m.test(hidden))
+        assert.match(hidden, /^warning: connect, dns: this container only \(.*\)$/m);
     } finally {
       cleanUp();
     }

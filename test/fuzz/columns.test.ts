@@ -2,11 +2,27 @@
 // Straight bytes and readable records are the same whatever the kernel sends; hand-made cases: unit/events/straight.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { connectValues, execValues, exitValues, forkValues } from '../support/arbitraries.ts';
+import {
+  connectValues,
+  dnsSegmentValues,
+  dnsValues,
+  execValues,
+  exitValues,
+  forkValues,
+} from '../support/arbitraries.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { LANES, straightAndReadable } from '../support/lanes.ts';
 import { officialRequest } from '../support/official.ts';
-import { connect, exec, exit, fork, introduction } from '../support/records.ts';
+import {
+  connect,
+  dnsAnswer,
+  dnsQuery,
+  dnsSegment,
+  exec,
+  exit,
+  fork,
+  introduction,
+} from '../support/records.ts';
 
 const lanes = fc.constantFrom(...LANES);
 
@@ -14,6 +30,8 @@ const RECORDS: Readonly<Record<string, [number, fc.Arbitrary<Buffer>]>> = {
   exec: [6000, execValues.map(exec)],
   exit: [5000, exitValues.map(exit)],
   connect: [9000, connectValues.map(connect)],
+  'dns query': [5000, dnsValues.map(dnsQuery)],
+  'dns answer': [5000, dnsValues.map(dnsAnswer)],
 };
 
 describe('for any record, straight bytes are those of the official serializer:', function () {
@@ -38,6 +56,9 @@ describe('for any record, straight bytes are those of the official serializer:',
       execValues.map(exec),
       exitValues.map(exit),
       connectValues.map(connect),
+      dnsValues.map(dnsQuery),
+      // Queries: the durations of their answers could be whole seconds.
+      dnsSegmentValues.map((values) => dnsSegment({ ...values, flags: 0 })),
     );
     fuzz(
       600,

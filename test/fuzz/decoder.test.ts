@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import {
+  dnsMessage,
   EventType,
   networkConnect,
   processExec,
@@ -10,12 +11,31 @@ import {
   processFork,
 } from '../../src/decode/layout.gen.ts';
 import type { RecordBatch } from '../../src/decode/record.ts';
-import { connectValues, execValues, exitValues, forkValues } from '../support/arbitraries.ts';
+import {
+  connectValues,
+  dnsSegmentValues,
+  dnsValues,
+  execValues,
+  exitValues,
+  forkValues,
+} from '../support/arbitraries.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { eachEvent, LANES } from '../support/lanes.ts';
-import { batchOf, connect, exec, exit, fork, OBSERVED } from '../support/records.ts';
+import {
+  batchOf,
+  connect,
+  dnsAnswer,
+  dnsQuery,
+  dnsSegment,
+  exec,
+  exit,
+  fork,
+  OBSERVED,
+} from '../support/records.ts';
 
-const SIZES = [processExec, processFork, processExit, networkConnect].map((struct) => struct.SIZE);
+const SIZES = [processExec, processFork, processExit, networkConnect, dnsMessage].map(
+  (struct) => struct.SIZE,
+);
 
 /** The batch read to its end, every event made readable; what came out, for comparison. */
 function readAll(batch: RecordBatch): { events: unknown[]; malformed: number } {
@@ -41,7 +61,7 @@ const crafted = fc
   .tuple(
     fc.constantFrom(...SIZES, 48, 0),
     fc.nat({ max: 80 }),
-    fc.oneof(fc.nat({ max: 7 }), fc.nat({ max: 0xffff })),
+    fc.oneof(fc.nat({ max: EventType.TYPES }), fc.nat({ max: 0xffff })),
     fc.uint8Array({ minLength: 40, maxLength: 40 }),
     fc.array(fc.oneof({ weight: 6, arbitrary: fc.constant([0, 0]) }, { weight: 1, arbitrary: text }), {
       minLength: 9,
@@ -78,6 +98,8 @@ const whole = fc.oneof(
   forkValues.map(fork),
   exitValues.map(exit),
   connectValues.map(connect),
+  dnsValues.map(dnsQuery),
+  dnsValues.map(dnsAnswer),
 );
 
 describe('the decoder', function () {
@@ -114,10 +136,27 @@ describe('the decoder', function () {
           EventType.PROCESS_EXEC,
           EventType.PROCESS_EXIT,
           EventType.NETWORK_CONNECT,
+          EventType.DNS_QUERY,
+          EventType.DNS_ANSWER,
         ] as number[]);
         const exported = [before, record, behind].filter((bytes) => types.has(bytes.readUInt16LE(4)));
         assert.equal(among.events.length, exported.length);
         assert.ok(alone.length <= 1);
+      }),
+    );
+  });
+
+  it('takes segments of TCP streams in any order', () => {
+    fuzz(
+      2000,
+      fc.property(fc.array(dnsSegmentValues.map(dnsSegment), { maxLength: 12 }), (records) => {
+        let events = 0;
+        eachEvent(batchOf(records), LANES[0]!, (definition, event, process) => {
+          definition.read(event, process, OBSERVED);
+          events++;
+        });
+        // The bound of one segment.
+        assert.ok(events <= 64 * records.length);
       }),
     );
   });

@@ -10,11 +10,18 @@ import fc from 'fast-check';
 import { Processes } from '../../src/enrich/processes.ts';
 import { Batches } from '../../src/export/batches.ts';
 import { Recorder, RecordingError, RecordingReader } from '../../src/sensor/recording.ts';
-import { connectValues, execValues, exitValues, forkValues } from '../support/arbitraries.ts';
+import {
+  connectValues,
+  dnsSegmentValues,
+  dnsValues,
+  execValues,
+  exitValues,
+  forkValues,
+} from '../support/arbitraries.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { eachEvent, HOST, LANES } from '../support/lanes.ts';
 import { envelope } from '../support/official.ts';
-import { batchOf, connect, exec, exit, fork } from '../support/records.ts';
+import { batchOf, connect, dnsQuery, dnsSegment, exec, exit, fork } from '../support/records.ts';
 
 const BATCH_HEAD = 24;
 
@@ -67,6 +74,8 @@ describe('the replay of a recording', function () {
     forkValues.map(fork),
     exitValues.map(exit),
     connectValues.map(connect),
+    dnsValues.map(dnsQuery),
+    dnsSegmentValues.map(dnsSegment),
   );
   const lists = fc.array(fc.array(record, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 3 });
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from 'fast-check';
-import { CONNECT_FLAGS, EXEC_FLAGS, INTERESTING } from './interesting.ts';
-import type { ConnectValues, ExecValues, ExitValues, ForkValues } from './records.ts';
+import { MESSAGES } from './dns-messages.ts';
+import { CONNECT_FLAGS, DNS_FLAGS, EXEC_FLAGS, INTERESTING } from './interesting.ts';
+import type { ConnectValues, DnsValues, ExecValues, ExitValues, ForkValues } from './records.ts';
 
 /*
  * Any record that the kernel could send: every byte in names, paths and arguments, extreme numbers, all flags. Only
@@ -168,4 +169,61 @@ export const connectValues: fc.Arbitrary<ConnectValues> = fc.record({
   ),
   fd: u32,
   flags: fc.oneof(fc.nat({ max: CONNECT_FLAGS }), u32),
+});
+
+/** A real message as it is, with some bytes changed, cut, or with another behind it; or any bytes. */
+export const dnsMessages: fc.Arbitrary<Buffer> = fc.oneof(
+  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 80 }).map((noise) => Buffer.from(noise)) },
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(
+        fc.constantFrom(...MESSAGES.values()),
+        fc.array(fc.tuple(fc.nat(), fc.oneof(fc.nat({ max: 255 }), fc.constantFrom(0, 63, 64, 0xc0, 0xff))), {
+          maxLength: 4,
+        }),
+        fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.nat({ max: 60 })),
+        fc.oneof(
+          { weight: 3, arbitrary: fc.constant([]) },
+          fc.array(fc.nat({ max: 255 }), { maxLength: 20 }),
+        ),
+      )
+      .map(([message, changes, cut, behind]) => {
+        const bytes = Buffer.concat([message, Buffer.from(behind)]);
+        for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
+        return bytes.subarray(0, bytes.length - Math.min(cut, bytes.length));
+      }),
+  },
+);
+
+const dnsOwn = {
+  header,
+  who,
+  cookie: u64,
+  took: u64.map(fraction).filter((took) => !Number.isInteger(Number(took) / 1e9)),
+  saddr: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+  daddr: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+  sport: u16,
+  dport: u16,
+  family: fc.oneof(fc.constantFrom(2, 10), u16),
+  protocol: fc.oneof(fc.constantFrom(6, 17), u16),
+  fd: u32,
+  flags: fc.oneof(fc.nat({ max: DNS_FLAGS }), u32),
+};
+
+export const dnsValues: fc.Arbitrary<DnsValues> = fc.oneof(
+  fc.record({ ...dnsOwn, message: dnsMessages }),
+  fc.record({ ...dnsOwn, message: dnsMessages, size: u32 }),
+);
+
+/** Pieces of a few connections, one behind the other or anyhow. */
+export const dnsSegmentValues: fc.Arbitrary<DnsValues> = fc.record({
+  ...dnsOwn,
+  protocol: fc.constantFrom(6, 6, 6, 17),
+  cookie: fc.constantFrom(1n, 2n),
+  tcpSequence: fc.oneof(u32, fc.nat({ max: 40 })),
+  message: fc.oneof(
+    dnsMessages,
+    dnsMessages.map((message) => Buffer.concat([Buffer.of(message.length >> 8, message.length), message])),
+  ),
 });

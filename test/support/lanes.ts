@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Clock } from '../../src/clock.ts';
+import { DnsStreams } from '../../src/decode/dns-streams.ts';
+import { EventType } from '../../src/decode/layout.gen.ts';
 import type { RawEvent, RecordBatch } from '../../src/decode/record.ts';
 import type { HostContext } from '../../src/enrich/process.ts';
 import { Processes } from '../../src/enrich/processes.ts';
@@ -73,10 +75,14 @@ export function eachEvent(
   use: (definition: RunnableEvent, event: RawEvent, process: ReturnType<Processes['of']>) => void,
   processes: Processes = new Processes({ seeds: new Map([[4000, { name: 'init', parent: 1 }]]) }),
 ): void {
+  const streams = new DnsStreams(clock);
   for (const event of batch) {
     const process = processes.of(event);
     const definition = lane.events.get(event.type);
     if (definition) use(definition, event, process);
+    if (event.type !== EventType.DNS_SEGMENT) continue;
+    for (const message of streams.take(event))
+      use(lane.events.get(message.type)!, message, processes.of(message));
   }
 }
 

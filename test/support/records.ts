@@ -148,6 +148,7 @@ export type ExecValues = Values<typeof layout.processExec>;
 export type ForkValues = Values<typeof layout.processFork>;
 export type ExitValues = Values<typeof layout.processExit>;
 export type ConnectValues = Values<typeof layout.networkConnect>;
+export type DnsValues = Values<typeof layout.dnsMessage>;
 
 /** The introduction of a process: not exported. */
 export const introduction = (values: ExecValues = {}): Buffer =>
@@ -163,6 +164,19 @@ export const exit = (values: ExitValues = {}): Buffer =>
   record(layout.processExit, EventType.PROCESS_EXIT, values);
 export const connect = (values: ConnectValues = {}): Buffer =>
   record(layout.networkConnect, EventType.NETWORK_CONNECT, { family: 2, protocol: 6, ...values });
+
+const dns =
+  (type: number) =>
+  (values: DnsValues = {}): Buffer => {
+    const size = values.message === undefined ? 0 : textBytes(values.message).length;
+    return record(layout.dnsMessage, type, { family: 2, protocol: 17, size, ...values });
+  };
+/** `size` is that of the message, where it is not given. */
+export const dnsQuery: (values?: DnsValues) => Buffer = dns(EventType.DNS_QUERY);
+export const dnsAnswer: (values?: DnsValues) => Buffer = dns(EventType.DNS_ANSWER);
+/** A piece of a TCP stream. */
+export const dnsSegment = (values: DnsValues = {}): Buffer =>
+  dns(EventType.DNS_SEGMENT)({ protocol: 6, cookie: 1n, ...values });
 
 /** When the batches of {@link batchOf} were read. */
 export const OBSERVED = 1_763_770_001_000_000_001n;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { Clock } from '../../src/clock.ts';
+import { DnsStreams } from '../../src/decode/dns-streams.ts';
 import { EventType } from '../../src/decode/layout.gen.ts';
 import type { RecordBatch } from '../../src/decode/record.ts';
 import { readHostNamespaces, readSeeds } from '../../src/enrich/proc.ts';
@@ -29,6 +30,9 @@ export interface WatchOptions {
   readonly ringBytes?: number;
   /** false: as on a kernel without BPF trampolines. */
   readonly trampolines?: boolean;
+  readonly dnsPorts?: readonly number[];
+  /** What of the events is exported; all of them when it is not given. */
+  readonly events?: readonly number[];
   /** false: attached, but nothing is read before {@link Watch.start}, so the ring fills. */
   readonly start?: boolean;
 }
@@ -48,6 +52,7 @@ export class Watch {
   readonly introductions = new Map<number, number>();
   readonly host: HostContext & { readonly clock: Clock };
   processes: Processes;
+  readonly streams: DnsStreams;
   readonly #views: readonly View[];
   readonly #waiting = new Set<() => void>();
   #malformed = 0;
@@ -59,9 +64,10 @@ export class Watch {
     this.sensor = new LiveSensor(loadNative(), {
       ringBytes: options.ringBytes ?? 8 << 20,
       common: COMMON_PROGRAMS,
-      events: DEFINITIONS,
+      events: DEFINITIONS.filter(({ type }) => options.events?.includes(type) ?? true),
       types: new Map(DEFINITIONS.map(({ name, type }) => [name, type])),
       ...(options.trampolines !== undefined && { trampolines: options.trampolines }),
+      ...(options.dnsPorts && { dnsPorts: options.dnsPorts }),
       environment: options.environment ?? ['LD_PRELOAD', 'SSH_CONNECTION'],
       ...(options.pendingAfterMs !== undefined && { pendingAfterMs: options.pendingAfterMs }),
     });
@@ -72,6 +78,7 @@ export class Watch {
       userName: (uid) => users.name(uid),
     };
     this.processes = this.newProcesses();
+    this.streams = new DnsStreams(this.host.clock);
     this.#views = VIEWS.map((view) => new View(view, this.host, this.sensor));
     if (options.start !== false) this.start();
   }
@@ -118,6 +125,11 @@ export class Watch {
         this.introductions.set(process.pid, (this.introductions.get(process.pid) ?? 0) + 1);
       }
       for (const view of this.#views) view.append(event, process, batch.observed);
+      if (event.type !== EventType.DNS_SEGMENT) continue;
+      for (const message of this.streams.take(event)) {
+        const asker = this.processes.of(message);
+        for (const view of this.#views) view.append(message, asker, batch.observed);
+      }
     }
     this.#malformed = batch.malformed;
     const byView = this.#views.map((view) => view.compare());

@@ -93,7 +93,7 @@ describe('doctor', () => {
     [
       'a cgroup namespace',
       machine({ cgroupRoot: () => ({ fd: 5, scope: 'container', how: 'detached mount' }) }),
-      /connect: this container only \(detached mount\)/,
+      /connect, dns: this container only \(detached mount\)/,
     ],
     [
       'no cgroup2',

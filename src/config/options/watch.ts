@@ -2,7 +2,7 @@
 
 import { FILTER_GRAMMAR, type FilterRule, filterRules, filterText } from '../filters.ts';
 import { flag, KERNEL, optional, RECORDS, STREAM, setting } from '../option.ts';
-import { count, eventNames, oneOf, processId, variableNames } from '../values.ts';
+import { count, eventNames, oneOf, ports, processId, variableNames } from '../values.ts';
 
 /** What is watched, and how much is told of it. */
 export const WATCH = {
@@ -31,6 +31,14 @@ export const WATCH = {
     initial: 'LD_PRELOAD,SSH_CONNECTION',
     help: 'environment variables to read at exec: up to 8 names of up to 31 letters; "" for none',
     parse: variableNames,
+  }),
+  dnsPorts: setting<readonly number[]>({
+    group: 'Events',
+    commands: KERNEL,
+    value: 'PORTS',
+    initial: '53',
+    help: 'ports on which resolvers listen, UDP and TCP: up to 8 numbers divided by commas',
+    parse: ports,
   }),
   noRedact: flag({
     group: 'Events',

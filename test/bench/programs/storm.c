@@ -5,6 +5,8 @@
  *   storm exec COUNT            forks a child that executes this program with the arguments of a compiler
  *   storm tcp COUNT             connects to a listener of its own, and closes
  *   storm udp RATE SECONDS      connects a datagram socket again and again, RATE times a second (0 = as fast as it can)
+ *   storm dns COUNT             sends a query to a resolver of its own, port 53 of 127.53.0.1, and is answered
+ *   storm packets COUNT         sends a datagram to another port and gets it back
  *
  * Prints how many it made.
  */
@@ -100,6 +102,32 @@ static long storm_udp(double rate, double seconds)
 	return made;
 }
 
+/* One datagram there and one back, each time; both ends are ours, so no other process takes part. */
+static long storm_packets(long count, int port)
+{
+	static const unsigned char query[] = "\x12\x34\1\0\0\1\0\0\0\0\0\0\3www\7example\3com\0\0\1\0\1";
+	int client = socket(AF_INET, SOCK_DGRAM, 0), server = socket(AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_in to = loopback(port), from;
+	socklen_t size = sizeof(from);
+	char message[512];
+
+	/* An address where no resolver of the machine listens. */
+	to.sin_addr.s_addr = htonl(0x7f350001);
+	if (bind(server, (void *)&to, sizeof(to)))
+		err(1, "bind");
+	for (long i = 0; i < count; i++) {
+		ssize_t n;
+
+		if (sendto(client, query, sizeof(query) - 1, 0, (void *)&to, sizeof(to)) < 0 ||
+		    (n = recvfrom(server, message, sizeof(message), 0, (void *)&from, &size)) < 0)
+			err(1, "query");
+		message[2] |= 0x80;
+		if (sendto(server, message, n, 0, (void *)&from, size) < 0 || recv(client, message, sizeof(message), 0) < 0)
+			err(1, "answer");
+	}
+	return count;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 2 ? argv[1] : "done";
@@ -111,10 +139,14 @@ int main(int argc, char **argv)
 		made = storm_exec(atol(argv[2]));
 	else if (!strcmp(what, "tcp"))
 		made = storm_tcp(atol(argv[2]));
+	else if (!strcmp(what, "dns"))
+		made = storm_packets(atol(argv[2]), 53);
+	else if (!strcmp(what, "packets"))
+		made = storm_packets(atol(argv[2]), 1053);
 	else if (!strcmp(what, "udp") && argc > 3)
 		made = storm_udp(atof(argv[2]), atof(argv[3]));
 	else
-		errx(64, "storm exec|tcp COUNT, storm udp RATE SECONDS");
+		errx(64, "storm exec|tcp|dns|packets COUNT, storm udp RATE SECONDS");
 	printf("%ld\n", made);
 	return 0;
 }

@@ -48,6 +48,7 @@ describe('parseCommandLine', () => {
       resourceDetectors: ['serviceinstance', 'host', 'os', 'env'],
       events: events.defaults,
       detail: 'standard',
+      dnsPorts: [53],
       environment: ['LD_PRELOAD', 'SSH_CONNECTION'],
       noRedact: false,
       noBody: false,

@@ -8,6 +8,7 @@ import {
   eventNames,
   matches,
   output,
+  ports,
   powerOfTwoSize,
   processId,
   size,
@@ -34,6 +35,14 @@ describe('values', () => {
     }
     for (const text of ['', '0', '-1', '5 m', '1x', 's', '25d', '1e3', '999999999d'])
       assert.throws(() => duration(text), UsageError, text);
+  });
+
+  it('read up to 8 ports', () => {
+    assert.deepEqual(ports('53'), [53]);
+    assert.deepEqual(ports('53, 5353,53,65535'), [53, 5353, 65_535]);
+    assert.deepEqual(ports('1,2,3,4,5,6,7,8'), [1, 2, 3, 4, 5, 6, 7, 8]);
+    for (const text of ['', ',', '0', '65536', 'dns', '5 3', '-1', '1e2', '1,2,3,4,5,6,7,8,9'])
+      assert.throws(() => ports(text), UsageError, text);
   });
 
   it('read a size in powers of 1024', () => {

@@ -7,8 +7,9 @@ import { ConnectFlag, ExecFlag, Program } from '../../../src/decode/layout.gen.t
 import { BLOCK } from '../../../src/enrich/process-block.ts';
 import type { ReadableEvent } from '../../../src/events/event.ts';
 import * as semconv from '../../../src/semconv.ts';
+import { MESSAGES } from '../../support/dns-messages.ts';
 import { EVENTS, LANES, straightAndReadable } from '../../support/lanes.ts';
-import { connect, exec, exit } from '../../support/records.ts';
+import { connect, dnsAnswer, dnsQuery, exec, exit } from '../../support/records.ts';
 
 const [standard] = LANES;
 const lean = LANES.find((lane) => lane.name.startsWith('detail lean'));
@@ -164,6 +165,49 @@ describe('network.connect', () => {
     const { attributes } = readable(connect(), lean);
     assert.ok(!('process.user.name' in attributes) && !('thread.name' in attributes));
     assert.ok('process.user.id' in attributes);
+  });
+});
+
+describe('dns', () => {
+  const message = (name: string) => MESSAGES.get(name)!;
+
+  it('tells what was asked and answered, in a line', () => {
+    for (const [name, query, answer] of [
+      ['two addresses behind an alias', 'A www.example.com', 'A www.example.com → 2 addresses'],
+      ['names of mail and service hosts', 'MX example.com', 'MX example.com → a.b'],
+      ['a name that does not exist', 'A www.example.com', 'A www.example.com → NXDOMAIN'],
+      ['a version that is not known', 'A www.example.com', 'A www.example.com → BADVERS'],
+      ['a refusal without the question', 'no question', 'no question → FORMERR'],
+      ['a text', 'A www.example.com', 'A www.example.com → nothing'],
+      ['a name of 256 bytes', /^malformed x+\.x+\.x+$/, /^malformed x+\.x+\.x+ → nothing$/],
+      ['nothing', 'malformed', 'malformed → nothing'],
+      ['a type without a name', 'TYPE65280 x', 'TYPE65280 x → nothing'],
+    ] as const) {
+      for (const [record, text] of [
+        [dnsQuery({ message: message(name) }), query],
+        [dnsAnswer({ message: message(name) }), answer],
+      ] as const) {
+        const { body } = readable(record);
+        if (typeof text === 'string') assert.equal(body, text, name);
+        else assert.match(body!, text, name);
+      }
+    }
+  });
+
+  it('takes the direction from the kernel: a message that says another is malformed', () => {
+    const said = (record: Buffer) => readable(record).attributes['agentsmith.dns.malformed'];
+    assert.equal(said(dnsQuery({ message: message('a query') })), undefined);
+    assert.equal(said(dnsAnswer({ message: message('a query') })), true);
+    assert.equal(said(dnsQuery({ message: message('a name that does not exist') })), true);
+    assert.equal(said(dnsAnswer({ message: message('a name that does not exist') })), undefined);
+  });
+
+  it('says that a message is longer than what was captured, and not that it is malformed', () => {
+    const whole = message('two addresses behind an alias');
+    const { attributes } = readable(dnsAnswer({ message: whole.subarray(0, 80), size: whole.length }));
+    assert.equal(attributes['agentsmith.dns.message.truncated'], true);
+    assert.equal(attributes['agentsmith.dns.message.size'], whole.length);
+    assert.ok(!('agentsmith.dns.malformed' in attributes));
   });
 });
 

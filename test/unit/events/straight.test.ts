@@ -4,10 +4,20 @@
 // tests; more values than here: test/fuzz/columns.test.ts.
 import assert from 'node:assert/strict';
 import { ExecFlag } from '../../../src/decode/layout.gen.ts';
-import { CONNECT_FLAGS } from '../../support/interesting.ts';
+import { MESSAGES } from '../../support/dns-messages.ts';
+import { CONNECT_FLAGS, DNS_FLAGS } from '../../support/interesting.ts';
 import { EVENTS, LANES, straightAndReadable } from '../../support/lanes.ts';
 import { officialRequest } from '../../support/official.ts';
-import { connect, exec, exit, fork, introduction } from '../../support/records.ts';
+import {
+  connect,
+  dnsAnswer,
+  dnsQuery,
+  dnsSegment,
+  exec,
+  exit,
+  fork,
+  introduction,
+} from '../../support/records.ts';
 
 const V6 = Buffer.from('20010db8000000000001000000000001', 'hex');
 const BAD = Buffer.from('caf\xe9\\ \xff', 'latin1');
@@ -80,6 +90,23 @@ const STORIES: Readonly<Record<string, readonly Buffer[]>> = {
       result: -4000,
       took: 1n,
       cookie: (1n << 64n) - 1n,
+    }),
+  ],
+  ...Object.fromEntries(
+    [...MESSAGES].flatMap(([name, message]) => [
+      [`dns over UDP, asked: ${name}`, [dnsQuery({ message })]],
+      [`dns over IPv6, answered: ${name}`, [dnsAnswer({ message, family: 10, flags: DNS_FLAGS, took: 1n })]],
+    ]),
+  ),
+  'dns over TCP': [
+    dnsSegment({ message: Buffer.concat([Buffer.of(0, 17), Buffer.alloc(17)]), flags: DNS_FLAGS, took: 1n }),
+  ],
+  'dns that is longer than what was captured': [
+    dnsAnswer({
+      message: MESSAGES.get('two addresses behind an alias')!,
+      size: 5000,
+      protocol: 99,
+      family: 99,
     }),
   ],
   'a connect of a child that never execs': [
