@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT_MEANINGS } from '../src/config/exit-codes.ts';
 import { GROUPS } from '../src/config/option.ts';
-import { flagOf, OPTION_NAMES, optionOf, variableOf } from '../src/config/options.ts';
+import { flagOf, keyOf, OPTION_NAMES, type OptionName, optionOf, variableOf } from '../src/config/options.ts';
 import { BLOCK, Detail } from '../src/enrich/process-block.ts';
 import type { EventDefinition } from '../src/events/event.ts';
 import { eventDefinitions } from '../src/events/index.ts';
@@ -167,25 +167,115 @@ export function eventsPage(events: readonly EventDefinition[]): string {
   return page;
 }
 
+/** The variables, flags and places in a file that say one thing, for docs/configuration.md. */
+function optionRow(name: OptionName): string {
+  const option = optionOf(name);
+  const flag = `\`${flagOf(name)}${option.value === undefined ? '' : ` ${option.value}`}\``;
+  const initial = option.initially ?? (option.value === undefined ? '' : (option.initial ?? ''));
+  const variables = [variableOf(name), ...(option.also ?? []).map((each) => each.name)];
+  const place = option.once ? '' : `\`${option.place ?? keyOf(name)}\``;
+  return row(
+    flag,
+    variables
+      .filter((each) => each !== undefined)
+      .map((each) => `\`${each}\``)
+      .join(', '),
+    place,
+    initial,
+    `${option.help}${option.reloads ? '; changes at SIGHUP' : ''}`,
+  );
+}
+
+const RECEIVER_VARIABLES: readonly (readonly [what: string, meaning: string])[] = [
+  [
+    'ENDPOINT',
+    'URL of the receiver; a per-signal one is used over HTTP as it is, the general one with /v1/logs or /v1/metrics',
+  ],
+  ['PROTOCOL', '`grpc`, `http/protobuf`, `http/json`'],
+  ['HEADERS', '`name=value,name=value`, values percent-encoded; the place for tokens'],
+  ['TIMEOUT', 'milliseconds of one attempt'],
+  ['COMPRESSION', '`none`, `gzip`, `zstd`'],
+  ['INSECURE', '`true` or `false`, for endpoints without a scheme'],
+  ['CERTIFICATE', 'PEM file of the authorities to trust'],
+  ['CLIENT_CERTIFICATE', 'PEM file of our certificate'],
+  ['CLIENT_KEY', 'PEM file of its key'],
+];
+
 /** docs/configuration.md */
 export function configurationPage(): string {
-  let page = `${HEAD}# Configuration\n\nFlags win over \`AGENTSMITH_*\` variables, those over \`OTEL_*\` variables, those over defaults. Where records go and how\n(endpoint, headers, timeout, compression, certificates) is also read from \`OTEL_EXPORTER_OTLP_*\`, general and per signal.\n\n`;
+  let page = `${HEAD}${CONFIGURATION_HEAD}`;
   for (const group of GROUPS) {
-    page += `## ${group}\n\n${table('flag', 'variable', 'default', 'meaning')}`;
-    for (const name of OPTION_NAMES) {
-      const option = optionOf(name);
-      if (option.group !== group) continue;
-      const flag = `\`${flagOf(name)}${option.value === undefined ? '' : ` ${option.value}`}\``;
-      const initial = option.initially ?? (option.value === undefined ? '' : (option.initial ?? ''));
-      const variable = variableOf(name);
-      page += row(flag, variable === undefined ? '' : `\`${variable}\``, initial, option.help);
-    }
+    page += `## ${group}\n\n${table('flag', 'variables', 'configuration file', 'default', 'meaning')}`;
+    for (const name of OPTION_NAMES) if (optionOf(name).group === group) page += optionRow(name);
     page += '\n';
   }
+  page += `## The receiver, by standard variables\n\nEach also as \`OTEL_EXPORTER_OTLP_LOGS_*\` and \`OTEL_EXPORTER_OTLP_METRICS_*\`, which win over the general one.\n\n`;
+  page += table('variable', 'meaning');
+  for (const [what, about] of RECEIVER_VARIABLES) page += row(`\`OTEL_EXPORTER_OTLP_${what}\``, about);
+  page += CONFIGURATION_TAIL;
   page += `## Exit codes\n\n${table('code', 'meaning')}`;
   for (const [code, text] of EXIT_MEANINGS) page += row(`${code}`, text);
   return page;
 }
+
+const CONFIGURATION_HEAD = `# Configuration
+
+Flags win over \`AGENTSMITH_*\` variables, those over \`OTEL_*\` variables, those over defaults. With a configuration file
+(\`--config FILE\`, \`OTEL_CONFIG_FILE\`) the file stands in the place of the \`OTEL_*\` variables: each that is set and ignored is
+told in one line. \`agentsmith-otel config\` prints every setting with where it comes from, secrets hidden. Names in the column
+"configuration file" are places in the standard file; one word is a key under \`distribution.agentsmith\`.
+
+A wrong flag, \`AGENTSMITH_*\` value or file ends the program with 64. A wrong \`OTEL_*\` value is told and ignored, as OpenTelemetry
+wants it. Times are \`30s\`, \`5m\`, \`500ms\` or plain seconds; in \`OTEL_*\` variables and in the standard part of the file
+milliseconds.
+
+`;
+
+const CONFIGURATION_TAIL = `
+What a header says never belongs on a command line, where \`ps\` shows it: \`--header name=@FILE\` reads it from a file.
+
+## Batches and the variables of OpenTelemetry's batch processor
+
+Records are encoded when they come and wait as bytes; a batch is one request. What \`OTEL_BLRP_*\` says is mapped so:
+
+| variable | here |
+| --- | --- |
+| \`OTEL_BLRP_SCHEDULE_DELAY\` | the age at which a batch is closed (200 ms, where the SDK has 1 s); a batch with a warning leaves after 20 ms. 0 is 1 ms |
+| \`OTEL_BLRP_MAX_EXPORT_BATCH_SIZE\` | records of a batch, at most 16384; 3.5 MiB close it too |
+| \`OTEL_BLRP_MAX_QUEUE_SIZE\` | records that wait for the receiver, a second bound beside \`--queue-size\`; what is beyond counts as \`queue_full\` |
+| \`OTEL_BLRP_EXPORT_TIMEOUT\` | a second bound on the time of one attempt. A batch is never given up for its age: it is tried again until the queue is full |
+
+Limits of attributes (\`OTEL_ATTRIBUTE_*\`, \`OTEL_LOGRECORD_ATTRIBUTE_*\`) hold for every record, in both pipelines; the line for people
+(the body) has none. Without a limit nothing is looked at.
+
+## The Resource
+
+\`serviceinstance\` gives \`service.instance.id\` (the same after a restart), \`host\` gives \`host.id\`, \`host.name\`, \`host.arch\`, \`host.ip\`,
+\`os\` gives \`os.type\`, \`os.version\`, \`os.description\`, \`env\` reads \`OTEL_RESOURCE_ATTRIBUTES\`, \`OTEL_SERVICE_NAME\` and
+\`K8S_NODE_NAME\`. No detector asks the network. Clouds: the Collector's \`resourcedetection\` processor. \`process\` and \`container\` are
+left out: a record names the process and container it is about. A file without \`detection/development\` keeps them all.
+
+## The configuration file
+
+OpenTelemetry's declarative configuration, schema 1.0 and 1.1, with \`\${NAME}\` and \`\${NAME:-default}\`:
+[examples/config.yaml](../examples/config.yaml) shows every key. \`agentsmith-otel config --check FILE\` says whether a file is right.
+An unknown key or a wrong value ends with its place, what was expected, the nearest name, and 64. What the file can say and
+this agent cannot do (traces, views, Prometheus, a second receiver, …) is one warning each. Without \`logger_provider\` records
+are printed, without \`meter_provider\` no counters are sent.
+
+SIGHUP makes an agent that runs with a file read it again. What is marked "changes at SIGHUP" changes between two reads of the
+ring, so that no record is lost; of the rest it says that it needs a restart. A file that is wrong changes nothing. Without a
+file SIGHUP ends the program, as it does by default.
+
+## Completion
+
+\`\`\`sh
+agentsmith-otel completion bash > /etc/bash_completion.d/agentsmith-otel
+agentsmith-otel completion zsh > /usr/local/share/zsh/site-functions/_agentsmith-otel
+agentsmith-otel completion fish > ~/.config/fish/completions/agentsmith-otel.fish
+\`\`\`
+
+`;
 
 /** docs/metrics.md */
 export function metricsPage(): string {

@@ -15,7 +15,8 @@ import {
   Severity,
 } from './events/event.ts';
 import { kernelRows } from './events/index.ts';
-import type { Exporter } from './export/exporter.ts';
+import { type AttributeLimits, limited } from './events/limits.ts';
+import type { Exporter, Meters } from './export/exporter.ts';
 import { Gaps, type Loss, type ProcessLoss } from './export/gaps.ts';
 import { Ledger } from './ledger.ts';
 import { log } from './log.ts';
@@ -43,12 +44,17 @@ export interface View {
 
 type RunnableView = Pick<View, 'only'> & { readonly definition: RunnableEvent };
 
-export interface AgentOptions {
-  readonly sensor: Sensor;
+/** Which records there are and how they are made: what can change while the agent runs. */
+export interface AgentChoice {
   readonly events: readonly EventDefinition[];
-  readonly views?: readonly View[];
   readonly detail: 'lean' | 'standard' | 'all';
   readonly body: boolean;
+  readonly limits?: AttributeLimits;
+}
+
+export interface AgentOptions extends AgentChoice {
+  readonly views?: readonly View[];
+  readonly sensor: Sensor;
   /** Namespaces and user names of the host that the records come from. */
   readonly host: Pick<HostContext, 'namespaces' | 'userName'>;
   readonly seeds?: ReadonlyMap<number, Seed>;
@@ -59,6 +65,8 @@ export interface AgentOptions {
   readonly flushPrint?: () => void;
   /** Makes the exporter, which counts in the agent's ledger. */
   readonly exporter?: (ledger: Ledger) => Promise<Exporter>;
+  /** Of an agent without exporter: where its own counters go. */
+  readonly meters?: () => Meters;
 }
 
 /** Losses become records of the stream within this time. */
@@ -73,19 +81,23 @@ export class Agent {
   readonly ledger: Ledger;
   readonly processes: Processes;
   readonly #options: AgentOptions;
+  #choice: AgentChoice;
+  /** Every event that was ever on: its counters stay, and its last records may still lie in the ring. */
+  readonly #known: EventDefinition[] = [];
+  /** The kernel's counters of them; readers hold this very list. */
+  readonly #rows: ReturnType<typeof kernelRows>[number][] = [];
   readonly #clock = new Clock();
   /** By event type; no entry = a record that only introduces a process. */
   readonly #events: (RunnableEvent | undefined)[] = [];
   /** By event type of the kernel record; no entry = no view of it. */
   readonly #views: (RunnableView[] | undefined)[] = [];
-  /** Events whose kernel records are wanted: the exported ones and those that views are of. */
-  readonly #watched: readonly EventDefinition[];
   readonly #gaps: Gaps;
   readonly #host: HostContext;
   readonly #streams: DnsStreams;
   /** Of {@link DnsStreams.incomplete}, by event type, what the ledger has. */
   readonly #incomplete: number[] = [];
   #exporter: Exporter | undefined;
+  #meters: Meters | undefined;
   #delay: Histogram | undefined;
   #timer: NodeJS.Timeout | undefined;
   #malformed = 0;
@@ -93,44 +105,74 @@ export class Agent {
 
   constructor(options: AgentOptions) {
     this.#options = options;
-    const { sensor, events, views = [], detail, body, host, seeds, tree } = options;
-    this.#watched = [...new Set([...events, ...views.map(({ base }) => base)])];
-    const context: HostContext = (this.#host = {
+    this.#choice = options;
+    const { sensor, views = [], host, seeds, tree } = options;
+    this.#host = {
       clock: this.#clock,
       namespaces: host.namespaces,
       userName: (uid) => host.userName(uid),
-    });
-    const hookOf = (program: string) =>
-      sensor.hooks.find((hook) => hook.program === program && !hook.error)?.hook;
+    };
     this.#streams = new DnsStreams(this.#clock);
-    const recordOptions = { detail, body, host: context, hookOf };
-    for (const event of events) this.#events[event.type] = runnable(event, recordOptions);
-    this.ledger = new Ledger(new Map(this.#watched.map(({ type, name }) => [type, name])));
-    for (const { base, definition, only } of views) {
-      const own = runnable({ ...definition, type: this.ledger.typeOf(definition.name) }, recordOptions);
-      (this.#views[base.type] ??= []).push({ definition: own, ...(only && { only }) });
-    }
+    this.ledger = new Ledger(new Map());
+    this.#compile(options);
+    for (const view of views) this.#addView(view);
     this.processes = new Processes({
       forget: (pid, startLow, startHigh) => sensor.forget(pid, startLow, startHigh),
       ...(seeds && { seeds }),
       ...(tree !== undefined && { tree }),
     });
-    this.#gaps = new Gaps(
-      this.ledger,
-      { events: kernelRows(this.#watched), counts: (type) => sensor.counts(type) },
-      now(),
-    );
+    this.#gaps = new Gaps(this.ledger, { events: this.#rows, counts: (type) => sensor.counts(type) }, now());
+  }
+
+  #compiled(event: EventDefinition, { detail, body, limits = {} }: AgentChoice): RunnableEvent {
+    const { sensor } = this.#options;
+    const hookOf = (program: string) =>
+      sensor.hooks.find((hook) => hook.program === program && !hook.error)?.hook;
+    return limited(runnable(event, { detail, body, host: this.#host, hookOf }), limits);
+  }
+
+  /** Makes the chosen events ready; those that were on before stay, for what the ring still holds of them. */
+  #compile(choice: AgentChoice): void {
+    for (const event of choice.events) {
+      this.#events[event.type] = this.#compiled(event, choice);
+      this.#know(event);
+    }
+  }
+
+  #know(event: EventDefinition): void {
+    if (this.#known.some(({ type }) => type === event.type)) return;
+    this.#known.push(event);
+    this.#rows.splice(0, Number.POSITIVE_INFINITY, ...kernelRows(this.#known));
+    this.ledger.add(event.type, event.name);
+  }
+
+  #addView({ base, definition, only }: View): void {
+    this.#know(base);
+    const type = this.ledger.typeOf(definition.name);
+    const own = this.#compiled({ ...definition, type }, this.#choice);
+    (this.#views[base.type] ??= []).push({ definition: own, ...(only && { only }) });
+  }
+
+  /**
+   * Changes which records there are, between two drains: `choose` has the kernel told of the events, and what it throws
+   * leaves everything as it was. Nothing is lost: a newly chosen event is known before its first record is read, and
+   * one that is not wanted any more until its last one is.
+   */
+  reconfigure(choice: AgentChoice, choose: () => void): void {
+    choose();
+    this.#compile(choice);
+    this.#choice = choice;
+    this.#tell('agentsmith.sensor.start', this.#hookAttributes());
   }
 
   /** Starts the stream. @throws what the exporter throws for settings that cannot work */
   async start(): Promise<void> {
-    const { sensor, exporter } = this.#options;
+    const { sensor, exporter, meters } = this.#options;
     this.#exporter = await exporter?.(this.ledger);
+    this.#meters = meters?.();
     const { ledger, processes } = this;
-    const rows = kernelRows(this.#watched);
-    this.#delay =
-      this.#exporter?.meter &&
-      registerMetrics(this.#exporter.meter, { ledger, sensor, processes, events: rows });
+    const meter = this.#exporter?.meter ?? this.#meters?.meter;
+    this.#delay = meter && registerMetrics(meter, { ledger, sensor, processes, events: this.#rows });
     this.#tell('agentsmith.sensor.start', this.#hookAttributes());
     sensor.start(
       (batch) => this.#take(batch),
@@ -246,8 +288,8 @@ export class Agent {
   }
 
   #hookAttributes(): ReadableEvent['attributes'] {
-    const { sensor, events } = this.#options;
-    const hooks = events.flatMap((event) =>
+    const { sensor } = this.#options;
+    const hooks = this.#choice.events.flatMap((event) =>
       sensor.hooksOf(event).map((hook) => ({ ...hook, name: event.name })),
     );
     const attached = hooks.filter(({ error }) => !error).map(({ name, hook }) => `${name}=${hook}`);
@@ -263,8 +305,8 @@ export class Agent {
 
   /** One record for each event that a change of its hooks concerns. */
   #tellChange({ program, hook, cause }: HookChange): void {
-    const { sensor, events } = this.#options;
-    const concerned = events.filter((event) =>
+    const { sensor } = this.#options;
+    const concerned = this.#choice.events.filter((event) =>
       sensor.hooksOf(event).some((each) => program === undefined || each.program === program),
     );
     for (const { name } of concerned) {
@@ -339,6 +381,7 @@ export class Agent {
     this.#tellGaps(true);
     this.#tell('agentsmith.sensor.stop', this.#hookAttributes());
     await this.#exporter?.shutdown(withinMs);
+    await this.#meters?.shutdown();
   }
 
   /** Every loss so far, in the kernel and behind it. */

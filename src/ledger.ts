@@ -76,6 +76,11 @@ export class Ledger {
     for (const [type, name] of names) this.#names[type] = name;
   }
 
+  /** From now on records of this type are counted under the name. */
+  add(type: number, name: string): void {
+    this.#names[type] = name;
+  }
+
   /** The type of an event that only user space makes (gaps, start, stop); the same for the same name. */
   typeOf(name: string): number {
     const found = this.#names.indexOf(name);

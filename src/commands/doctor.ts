@@ -3,12 +3,13 @@ import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { release } from 'node:os';
 import type { Settings } from '../config/command-line.ts';
 import { ExitCode } from '../config/exit-codes.ts';
+import type { ReceiverSettings } from '../config/receiver-settings.ts';
 import { doctor, type Probes } from '../doctor.ts';
 import { checkReceiver } from '../export/transport.ts';
 import { findCgroupRoot } from '../sensor/cgroup.ts';
 import { loadNative } from '../sensor/native.ts';
 import { chosenEvents, openSensor } from './live.ts';
-import { receivers, receiverWords } from './receivers.ts';
+import { openReceiver, receiverWords } from './receivers.ts';
 
 /** A receiver that does not answer within this time is no help to anybody. */
 const RECEIVER_TIMEOUT_MS = 3000;
@@ -21,9 +22,9 @@ function tryRead<T>(get: () => T): T | undefined {
   }
 }
 
-/** How doctor asks the receiver of the logs. @throws UsageError, EndpointError */
-function receiverProbe(settings: Settings): NonNullable<Probes['receiver']> {
-  const { logs } = receivers(settings);
+/** How doctor asks the receiver of the logs. @throws EndpointError */
+function receiverProbe(settings: ReceiverSettings): NonNullable<Probes['receiver']> {
+  const logs = openReceiver(settings);
   return {
     url: receiverWords(logs),
     check: () => checkReceiver(logs, RECEIVER_TIMEOUT_MS),
@@ -34,6 +35,7 @@ function receiverProbe(settings: Settings): NonNullable<Probes['receiver']> {
 export async function doctorCommand(settings: Settings): Promise<ExitCode> {
   const native = loadNative();
   const events = chosenEvents(settings);
+  const receiver = settings.receivers.logs && receiverProbe(settings.receivers.logs);
   const probes: Probes = {
     kernelRelease: release,
     readText: (path) => tryRead(() => readFileSync(path, 'utf8')),
@@ -45,7 +47,7 @@ export async function doctorCommand(settings: Settings): Promise<ExitCode> {
       const sensor = openSensor(settings, events);
       return { hooks: sensor.hooks, close: () => void sensor.stop() };
     },
-    ...(settings.exporting && { receiver: receiverProbe(settings) }),
+    ...(receiver && { receiver }),
   };
   const { lines, ok } = await doctor(probes);
   process.stdout.write(`${lines.join('\n')}\n`);

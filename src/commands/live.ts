@@ -20,7 +20,8 @@ export function chosenEvents(settings: Settings): readonly EventDefinition[] {
 }
 
 /** How the kernel is watched. */
-export type KernelSettings = Pick<Settings, 'ringSize' | 'environment' | 'dnsPorts' | 'bpfObject'>;
+export type KernelSettings = Pick<Settings, 'ringSize' | 'environment' | 'dnsPorts' | 'bpfObject'> &
+  Partial<Pick<Settings, 'filter' | 'rateLimit'>>;
 
 /** Opens the kernel for the chosen events. @throws SensorError; the error of open(2) for --bpf-object */
 export function openSensor(settings: KernelSettings, events: readonly EventDefinition[]): LiveSensor {
@@ -28,6 +29,9 @@ export function openSensor(settings: KernelSettings, events: readonly EventDefin
     ringBytes: settings.ringSize,
     common: COMMON_PROGRAMS,
     events,
+    types: new Map(eventDefinitions({ redact: true }).map(({ name, type }) => [name, type])),
+    filters: settings.filter ?? [],
+    rateLimit: settings.rateLimit ?? 0,
     environment: settings.environment,
     dnsPorts: settings.dnsPorts,
     ...(settings.bpfObject !== undefined && { object: readFileSync(settings.bpfObject) }),
@@ -86,6 +90,7 @@ export function tellHooks(sensor: LiveSensor, events: readonly EventDefinition[]
       log.warn(`${names[i]}: without ${programs.join(', ')} (${reason}); try \`doctor\``);
     }
   }
+  for (const value of sensor.unresolvedFilters) log.warn(`--filter: there is no ${value} here yet`);
   if (sensor.cgroup.scope === 'container')
     log.warn(`connect, dns: this container only (${sensor.cgroup.how})`);
   if (sensor.cgroup.scope === 'none') log.warn(`connect, dns: not seen (${sensor.cgroup.how})`);

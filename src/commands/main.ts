@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { parseCommandLine } from '../config/command-line.ts';
+import { type CommandLine, configFileOf, parseCommandLine } from '../config/command-line.ts';
 import { ExitCode } from '../config/exit-codes.ts';
 import { helpText } from '../config/help.ts';
 import type { EventNames } from '../config/options.ts';
@@ -46,6 +46,21 @@ function exitCodeOf(error: unknown, output?: string): ExitCode {
   return (syscall !== undefined && code !== undefined && FILE_CODES[code]) || ExitCode.SOFTWARE;
 }
 
+/** Reads the command line, and the configuration file that it names; again at each SIGHUP. */
+async function readCommandLine(args: readonly string[]): Promise<CommandLine> {
+  const named = configFileOf(args, process.env, EVENTS);
+  if (named === undefined) return parseCommandLine(args, process.env, EVENTS);
+  const { readConfigFile } = await import('../config/file.ts');
+  try {
+    return parseCommandLine(args, process.env, EVENTS, readConfigFile(named.value, EVENTS));
+  } catch (error) {
+    const { code, syscall } = error as NodeJS.ErrnoException;
+    if (syscall === undefined) throw error;
+    const message = `${named.name}: cannot read ${named.value} (${code})`;
+    throw Object.assign(new Error(message), { code, syscall });
+  }
+}
+
 /** Runs the command line; returns the exit code. Never throws: an error ends as one line on stderr. */
 export async function main(args: readonly string[]): Promise<ExitCode> {
   setLogLevel('info');
@@ -57,13 +72,14 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
   });
   let output: string | undefined;
   try {
-    const { command, file, settings, warnings } = parseCommandLine(args, process.env, EVENTS);
+    const line = await readCommandLine(args);
+    const { command, file, settings, warnings } = line;
     if (settings.version) {
       process.stdout.write(`${VERSION}\n`);
       return ExitCode.OK;
     }
     if (settings.help) {
-      process.stdout.write(helpText(EVENTS));
+      process.stdout.write(helpText(EVENTS, command === 'run' ? undefined : command));
       return ExitCode.OK;
     }
     setLogLevel(settings.logLevel);
@@ -72,13 +88,18 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
     switch (command) {
       case 'doctor':
         return await (await import('./doctor.ts')).doctorCommand(settings);
+      case 'config':
+        return (await import('./config.ts')).configCommand(line);
+      case 'completion':
+        process.stdout.write((await import('../config/completion.ts')).completionScript(file!, EVENTS));
+        return ExitCode.OK;
       case 'record':
         output = file;
         return await (await import('./record.ts')).recordCommand(file!, settings);
       case 'replay':
         return await (await import('./run.ts')).replayCommand(file!, settings);
       case 'run':
-        return await (await import('./run.ts')).runCommand(settings);
+        return await (await import('./run.ts')).runCommand(line, () => readCommandLine(args));
     }
   } catch (error) {
     const code = exitCodeOf(error, output);

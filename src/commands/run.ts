@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Agent, type AgentOptions } from '../agent.ts';
-import type { Settings } from '../config/command-line.ts';
+import type { Resource } from '@opentelemetry/resources';
+import { Agent, type AgentChoice, type AgentOptions } from '../agent.ts';
+import type { CommandLine, Settings } from '../config/command-line.ts';
 import { ExitCode } from '../config/exit-codes.ts';
 import type { ReadableEvent } from '../events/event.ts';
+import type { AttributeLimits } from '../events/limits.ts';
 import { consoleLine } from '../export/console.ts';
 import { type DestinationOptions, exporterFor } from '../export/destination.ts';
+import { Meters, type MetricsOptions } from '../export/exporter.ts';
 import type { FileStatus } from '../export/file-exporter.ts';
 import { jsonLine } from '../export/json.ts';
+import type { ReceiverStatus } from '../export/receiver-state.ts';
 import { hostFacts, hostResource } from '../export/resource.ts';
 import { log } from '../log.ts';
+import type { LiveSensor } from '../sensor/live.ts';
 import { openHost, openRecording, type Source } from '../sources.ts';
 import { chosenEvents, howToStop, tellHooks } from './live.ts';
-import { receivers, receiverWords } from './receivers.ts';
+import { openReceiver, receiverWords } from './receivers.ts';
+import { onHangup } from './reload.ts';
 
 /** What a stop waits for the receiver: within the 10 s that container runtimes and systemd give or more. */
 const FLUSH_MS = 5000;
@@ -48,7 +54,7 @@ function printing(settings: Settings): Pick<AgentOptions, 'print' | 'flushPrint'
   return { print: printer.print, flushPrint: printer.flush };
 }
 
-interface Destination extends Pick<AgentOptions, 'exporter'> {
+interface Destination extends Pick<AgentOptions, 'exporter' | 'meters'> {
   /** For people: where records go. */
   readonly words: string;
 }
@@ -72,25 +78,65 @@ function fileOf(settings: Settings): DestinationOptions['file'] {
   };
 }
 
+function metricsOptions(settings: Settings): Omit<MetricsOptions, 'resource'> {
+  const { metrics } = settings.receivers;
+  return {
+    ...(metrics && { metrics: openReceiver(metrics) }),
+    ...(settings.metrics.includes('console') && {
+      printMetrics: (text: string) => void process.stdout.write(text),
+    }),
+    metricTimes: { intervalMillis: settings.metricsInterval, timeoutMillis: settings.metricsTimeout },
+    temporality: settings.metricsTemporality,
+  };
+}
+
+function resourceOf({ resourceDetectors: detectors, attributes }: Settings): Resource {
+  return hostResource(hostFacts(), { detectors, attributes, nodeName: process.env.K8S_NODE_NAME });
+}
+
+/** Records are not sent: where they go instead, and the counters, which may be sent all the same. */
+function withoutReceiver(settings: Settings, resource: Resource): Destination {
+  const file = fileOf(settings);
+  const exporter = exporterFor({ resource, ...(file && { file }) });
+  const cause = settings.logsExporter?.includes('none') ? 'the logs exporter is none' : '--output none';
+  const words = file
+    ? fileWords(file.path)
+    : settings.output === 'none'
+      ? `nowhere (${cause})`
+      : 'this terminal; --endpoint sends them';
+  const onMetricsState = (status: ReceiverStatus) => {
+    if (status.ok) log.info('the receiver takes metrics');
+    else log.warn(`metrics: ${status.error.message}`);
+  };
+  return {
+    words,
+    ...(exporter && { exporter }),
+    ...(settings.metrics.length > 0 && {
+      meters: () => new Meters({ ...metricsOptions(settings), resource, onMetricsState }),
+    }),
+  };
+}
+
+const fileWords = (path: string): string => `${path} (OTLP-JSON, one request a line)`;
+
 /** Where the settings send records. @throws EndpointError */
 function destination(settings: Settings): Destination {
-  const resource = hostResource(hostFacts());
+  const resource = resourceOf(settings);
+  if (!settings.receivers.logs) return withoutReceiver(settings, resource);
   const file = fileOf(settings);
-  const words = file ? [`${file.path} (OTLP-JSON, one request a line)`] : [];
-  if (!settings.exporting) {
-    const exporter = exporterFor({ resource, ...(file && { file }) });
-    if (exporter) return { words: words[0]!, exporter };
-    return {
-      words: settings.output === 'none' ? 'nowhere (--output none)' : 'this terminal; --endpoint sends them',
-    };
-  }
-  const { logs, metrics } = receivers(settings);
+  const logs = openReceiver(settings.receivers.logs);
   const receiver: DestinationOptions['receiver'] = {
+    ...metricsOptions(settings),
     pipeline: settings.pipeline,
     logs,
-    metrics,
     queueBytes: settings.queueSize,
-    metricsIntervalMs: settings.metricsInterval,
+    batching: {
+      maxRecords: settings.batchRecords,
+      ageMs: settings.batchDelay,
+      timeoutMs: settings.batchTimeout,
+      limits: limitsOf(settings),
+      ...(settings.queueRecords !== undefined && { queueRecords: settings.queueRecords }),
+    },
     onState: (status) => {
       if (status.ok) log.info(`${logs.url}: takes records again`);
       else
@@ -99,16 +145,35 @@ function destination(settings: Settings): Destination {
         );
     },
     onMetricsState: (status) => {
-      if (status.ok) log.info(`${metrics.url}: takes metrics again`);
+      if (status.ok) log.info(`${receiver?.metrics?.url}: takes metrics again`);
       else log.warn(`metrics: ${status.error.message}`);
     },
     onPartial: (rejected, message) => log.warn(`${logs.url}: rejected ${rejected} records: ${message}`),
   };
   const lane = settings.pipeline === 'sdk' ? ', by the stock SDK' : '';
-  words.unshift(`${receiverWords(logs)}${lane}`);
+  const words = [`${receiverWords(logs)}${lane}`];
+  if (file) words.push(fileWords(file.path));
   return {
     words: words.join(' and '),
     exporter: exporterFor({ resource, receiver, ...(file && { file }) })!,
+  };
+}
+
+function limitsOf({ attributeCountLimit, attributeValueLengthLimit }: Settings): AttributeLimits {
+  return {
+    ...(attributeCountLimit !== undefined && { count: attributeCountLimit }),
+    ...(attributeValueLengthLimit !== undefined && { valueLength: attributeValueLengthLimit }),
+  };
+}
+
+/** Which records there are and how they are made: what can change while the agent runs. */
+function choiceOf(settings: Settings): AgentChoice {
+  return {
+    events: chosenEvents(settings),
+    detail: settings.detail,
+    body: !settings.noBody,
+    // The stock SDK has limits of its own, and counts what it leaves out.
+    ...(settings.pipeline !== 'sdk' && { limits: limitsOf(settings) }),
   };
 }
 
@@ -120,9 +185,7 @@ function agentOf(
 ): Agent {
   return new Agent({
     sensor,
-    events: chosenEvents(settings),
-    detail: settings.detail,
-    body: !settings.noBody,
+    ...choiceOf(settings),
     host,
     ...(seeds && { seeds }),
     ...(settings.tree !== undefined && { tree: settings.tree }),
@@ -183,15 +246,52 @@ async function runAgent(
   return ExitCode.OK;
 }
 
-/** `run`: the kernel's events to a terminal, a receiver or a file. @throws SensorError, EndpointError, OutputFileError */
-export async function runCommand(settings: Settings): Promise<ExitCode> {
+/**
+ * `run`: the kernel's events to a terminal, a receiver or a file. `reread` reads the settings anew, for SIGHUP.
+ *
+ * @throws SensorError, EndpointError, OutputFileError
+ */
+export async function runCommand(line: CommandLine, reread: () => Promise<CommandLine>): Promise<ExitCode> {
+  const { settings } = line;
+  let apply: (next: Settings, before: Settings) => void = () => {};
+  // Before the kernel is opened, which takes a while: a SIGHUP that nobody hears ends the program.
+  const stopReloading =
+    settings.config === undefined ? () => {} : onHangup(line, reread, (...both) => apply(...both));
+  try {
+    const { agent, sensor } = watch(settings);
+    apply = (next, before) => reconfigure(agent, sensor, next, before);
+    return await runAgent(agent, settings, new Promise(() => {}));
+  } finally {
+    stopReloading();
+  }
+}
+
+/** Opens the kernel and makes the agent. @throws SensorError, EndpointError, OutputFileError */
+function watch(settings: Settings): { readonly agent: Agent; readonly sensor: LiveSensor } {
   const events = chosenEvents(settings);
   const { words, ...exporting } = destination(settings);
   const source = openHost(settings, events);
   tellHooks(source.sensor, events);
   log.info(`records: ${words}`);
   if (settings.noRedact) log.warn('secrets in arguments and environment are shown (--no-redact)');
-  return runAgent(agentOf(settings, source, exporting), settings, new Promise(() => {}));
+  return { agent: agentOf(settings, source, exporting), sensor: source.sensor };
+}
+
+/** Changes what the kernel sends and what is made of it; all of it or nothing. */
+function reconfigure(agent: Agent, sensor: LiveSensor, next: Settings, before: Settings): void {
+  const tellKernel = (of: Settings) => {
+    sensor.filter(of.filter, of.rateLimit);
+    sensor.choose(chosenEvents(of));
+  };
+  agent.reconfigure(choiceOf(next), () => {
+    try {
+      tellKernel(next);
+    } catch (error) {
+      tellKernel(before);
+      throw error;
+    }
+  });
+  if (next.events !== before.events) tellHooks(sensor, chosenEvents(next));
 }
 
 /**

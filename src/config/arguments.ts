@@ -10,7 +10,8 @@ const FLAGS: ReadonlyMap<string, OptionName> = new Map(
 
 /** A command line in its parts. */
 export interface Arguments {
-  readonly flags: ReadonlyMap<OptionName, string>;
+  /** What stood behind each flag: once, or as often as it came where it may come again. */
+  readonly flags: ReadonlyMap<OptionName, readonly string[]>;
   readonly words: readonly string[];
 }
 
@@ -32,18 +33,20 @@ export function readArguments(args: readonly string[]): Arguments {
     ),
   });
   const isKnown = tokens.every((token) => token.kind !== 'option' || FLAGS.has(token.name));
-  const flags = new Map<OptionName, string>();
+  const flags = new Map<OptionName, string[]>();
   const words: string[] = [];
   for (const token of tokens) {
     if (token.kind === 'positional') words.push(token.value);
     if (token.kind !== 'option') continue;
     const name = FLAGS.get(token.name);
     if (name === undefined) continue;
-    flags.set(name, token.value || (optionOf(name).bare ?? ''));
+    const { value, bare } = optionOf(name);
+    const text = value === undefined ? 'true' : token.value || (bare ?? '');
+    const before = optionOf(name).each ? flags.get(name) : undefined;
+    flags.set(name, [...(before ?? []), text]);
   }
   if (flags.has('help') || (flags.has('version') && isKnown)) return { flags, words };
   for (const token of tokens) if (token.kind === 'option') checkFlag(token);
-  for (const [name] of flags) if (optionOf(name).value === undefined) flags.set(name, 'true');
   return { flags, words };
 }
 

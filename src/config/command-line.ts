@@ -1,90 +1,147 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isCommand, readArguments } from './arguments.ts';
+import { type Destinations, destinations } from './destinations.ts';
+import type { FileSettings, ResourceValue } from './file-settings.ts';
 import { COMMANDS, type Command, type EventNames } from './option.ts';
-import { flagOf, OPTION_NAMES, type OptionName, type OptionValues, optionOf, variableOf } from './options.ts';
+import { flagOf, OPTION_NAMES, type OptionName, type OptionValues, optionOf } from './options.ts';
+import {
+  type Environment,
+  type Named,
+  type ReceiverSettings,
+  receiverSettings,
+} from './receiver-settings.ts';
+import { fileReceiver, overrides } from './receivers.ts';
+import { resourceAttributes } from './resource-attributes.ts';
+import { type Found, foundIn, type Origin, type Sources, winner } from './sources.ts';
 import { didYouMean, UsageError } from './usage-error.ts';
-import type { Output } from './values.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import { ignoredVariables, unknownVariables } from './variables.ts';
 
 /** Every setting with its final value. */
-export interface Settings extends OptionValues {
-  readonly output: Output;
-  /** Whether records are sent. With no `endpoint` here the OTEL_EXPORTER_OTLP_* variables say where to. */
-  readonly exporting: boolean;
+export interface Settings extends Omit<OptionValues, 'output' | 'metricsExporter'>, Destinations {
+  /** Of what is sent, how; empty where nothing is. */
+  readonly receivers: { readonly logs?: ReceiverSettings; readonly metrics?: ReceiverSettings };
+  /** Attributes of the Resource that the user gave, by name. */
+  readonly attributes: Readonly<Record<string, ResourceValue>>;
 }
 
 /** A command line that was understood. */
 export interface CommandLine {
   readonly command: Command;
-  /** The FILE of `record` and `replay`. */
+  /** The FILE of `record` and `replay`, the shell of `completion`. */
   readonly file: string | undefined;
   readonly settings: Settings;
-  /** One line each: variables that were ignored. */
+  /** Where the value of each option comes from, and that of each attribute of the Resource. */
+  readonly origins: ReadonlyMap<OptionName, Origin>;
+  readonly attributeOrigins: Readonly<Record<string, string>>;
+  /** One line each: variables that were ignored, parts of the configuration file that have no effect. */
   readonly warnings: readonly string[];
 }
 
+/** The configuration file that a command line names, before anything else of it is read. @throws UsageError */
+export function configFileOf(
+  args: readonly string[],
+  env: Environment,
+  events: EventNames,
+): Named<string> | undefined {
+  const { flags, words } = readArguments(args);
+  if (flags.has('help') || flags.has('version') || words[0] === 'completion') return undefined;
+  const sources: Sources = { flags, env, file: undefined, events, warn: () => {} };
+  const check = winner('check', sources);
+  const isChecked = words[0] === 'config' && check.value !== undefined;
+  const { origin, value } = isChecked ? check : winner('config', sources);
+  return value === undefined ? undefined : { name: origin.name, value: value as string };
+}
+
 /**
- * Reads the command line: flags win over AGENTSMITH_* variables, those over OTEL_* ones, those over defaults. With
- * `--help` or `--version` nothing else on the line has to be right.
+ * Reads the command line: flags win over AGENTSMITH_* variables, those over the configuration file, or where there is
+ * none over OTEL_* variables, those over defaults. With `--help` or `--version` nothing else on the line has to be right.
  *
  * @param args without node and script
+ * @param file what {@link configFileOf} names, read
  * @throws UsageError
  */
-export function parseCommandLine(args: readonly string[], env: Environment, events: EventNames): CommandLine {
+export function parseCommandLine(
+  args: readonly string[],
+  env: Environment,
+  events: EventNames,
+  file?: FileSettings,
+): CommandLine {
   const { flags, words } = readArguments(args);
   const asks = flags.has('help') || flags.has('version');
   const command = readCommand(asks && !isCommand(words[0]) ? [] : words);
-  const warnings: string[] = [];
+  const warnings = new Set<string>();
+  const sources: Sources = asks
+    ? {
+        flags: new Map([...flags].filter(([name]) => name === 'help' || name === 'version')),
+        env: {},
+        file,
+        events,
+        warn: () => {},
+      }
+    : { flags, env: command === 'completion' ? {} : env, file, events, warn: (line) => warnings.add(line) };
   const values: Partial<Record<OptionName, unknown>> = {};
+  const origins = new Map<OptionName, Origin>();
   for (const name of OPTION_NAMES) {
-    const option = optionOf(name);
-    if (asks) {
-      values[name] = flags.has(name) && option.value === undefined;
-      continue;
-    }
-    if (flags.has(name) && !option.commands.includes(command)) {
-      throw new UsageError(
-        `${flagOf(name)} does not belong to ${command}, only to ${option.commands.join(', ')}`,
-      );
-    }
-    values[name] = settingOf(name, flags, env, events, warnings);
+    if (!asks) checkBelongs(name, command, flags);
+    const { value, origin } = whole(name, sources);
+    values[name] = value;
+    origins.set(name, origin);
   }
-  if (!asks) warnings.push(...unknownVariables(env));
-  const file = asks ? undefined : readFile(command, words);
-  const exporting = isExporting(values.endpoint !== undefined, env);
-  const settings = { ...values, exporting, output: values.output ?? (exporting ? 'none' : 'console') };
-  return { command, file, settings: settings as Settings, warnings };
+  if (!asks) {
+    for (const line of [...ignoredVariables(sources.env, file), ...unknownVariables(sources.env)])
+      warnings.add(line);
+    for (const note of file?.notes ?? []) warnings.add(`${file!.name}: ${note}`);
+    if (flags.get('header')?.some((text) => !/^[^=]*=\s*@/.test(text)))
+      warnings.add(
+        '--header: its value shows in ps; NAME=@FILE, OTEL_EXPORTER_OTLP_HEADERS or the configuration file keep it hidden',
+      );
+  }
+  const argument = asks ? undefined : readArgument(command, words);
+  const options = values as unknown as OptionValues;
+  const to = destinations(options, origins, sources);
+  const { attributes, attributeOrigins } = resourceAttributes(options, sources);
+  const settings: Settings = { ...options, ...to, attributes, receivers: receivers(options, to, sources) };
+  return { command, file: argument, settings, origins, attributeOrigins, warnings: [...warnings] };
 }
 
-function settingOf(
-  name: OptionName,
-  flags: ReadonlyMap<OptionName, string>,
-  env: Environment,
-  events: EventNames,
-  warnings: string[],
-): unknown {
-  const { parse, initial, also } = optionOf(name);
-  const parseFrom = (source: string, text: string): unknown => {
-    try {
-      return parse(text, events);
-    } catch (error) {
-      throw new UsageError(`${source}: ${(error as Error).message}`);
-    }
+/** The value that counts; of an option that adds, what all sources say. */
+function whole(name: OptionName, sources: Sources): Found {
+  const { adds, join } = optionOf(name);
+  const said = adds ? [...foundIn(name, sources)].filter(({ value }) => value !== undefined) : [];
+  const [strongest] = said;
+  if (!join || !strongest) return winner(name, sources);
+  return { ...strongest, value: join(said.map(({ value }) => value).reverse()) };
+}
+
+function checkBelongs(name: OptionName, command: Command, flags: ReadonlyMap<OptionName, unknown>): void {
+  const { commands } = optionOf(name);
+  if (!flags.has(name) || commands.includes(command) || (command === 'config' && name !== 'fast')) return;
+  const others = commands.filter((each) => each !== 'config');
+  throw new UsageError(
+    `${flagOf(name)} does not belong to ${command}, only to ${(others.length > 0 ? others : commands).join(', ')}`,
+  );
+}
+
+/** Of both signals, as far as they are sent. */
+function receivers(options: OptionValues, to: Destinations, sources: Sources): Settings['receivers'] {
+  const { file, warn } = sources;
+  const env = file ? {} : sources.env;
+  const given = overrides(sources);
+  const of = (signal: 'LOGS' | 'METRICS', most: number): ReceiverSettings => {
+    const inFile = file && fileReceiver(file, signal);
+    const headers = { ...inFile?.headers, ...given.headers };
+    const { isSignalEndpoint = false, ...said } = inFile ?? {};
+    const settings = receiverSettings(signal, env, { ...said, ...given, headers }, warn);
+    return {
+      ...settings,
+      timeoutMillis: Math.min(settings.timeoutMillis, most),
+      isSignalEndpoint: settings.isSignalEndpoint || (isSignalEndpoint && given.endpoint === undefined),
+    };
   };
-  const given = flags.get(name);
-  if (given !== undefined) return parseFrom(flagOf(name), given);
-  const variable = variableOf(name);
-  // An empty variable is as good as none (OpenTelemetry's rule for its own).
-  if (variable !== undefined && env[variable]) return parseFrom(variable, env[variable]);
-  if (also !== undefined && env[also.name]) {
-    try {
-      return parseFrom(also.name, also.toText(env[also.name]!));
-    } catch (error) {
-      warnings.push(`${(error as Error).message}; ignored`);
-    }
-  }
-  return initial === undefined ? undefined : parse(initial, events);
+  return {
+    ...(to.exporting && { logs: of('LOGS', options.batchTimeout) }),
+    ...(to.metrics.includes('otlp') && { metrics: of('METRICS', options.metricsTimeout) }),
+  };
 }
 
 function readCommand(words: readonly string[]): Command {
@@ -95,28 +152,14 @@ function readCommand(words: readonly string[]): Command {
   throw new UsageError(`unknown command "${word}"${didYouMean(word, names)}; there are ${names.join(', ')}`);
 }
 
-function readFile(command: Command, words: readonly string[]): string | undefined {
+function readArgument(command: Command, words: readonly string[]): string | undefined {
   const wanted = COMMANDS[command].argument;
-  const [, file, ...more] = words;
-  if (wanted !== undefined && !file)
-    throw new UsageError(`${command} needs a file: agentsmith-otel ${command} ${wanted}`);
-  const extra = wanted === undefined ? file : more[0];
+  const [, given, ...more] = words;
+  if (wanted !== undefined && !given) {
+    const what = wanted === 'FILE' ? 'a file' : 'a shell';
+    throw new UsageError(`${command} needs ${what}: agentsmith-otel ${command} ${wanted}`);
+  }
+  const extra = wanted === undefined ? given : more[0];
   if (extra !== undefined) throw new UsageError(`${command} takes no argument "${extra}"; see --help`);
-  return file;
-}
-
-/** The standard variables that switch export on or off, where no endpoint of ours is given. */
-function isExporting(hasEndpoint: boolean, env: Environment): boolean {
-  if (hasEndpoint) return true;
-  if (env.OTEL_SDK_DISABLED?.trim().toLowerCase() === 'true') return false;
-  const exporters = env.OTEL_LOGS_EXPORTER?.split(',').map((word) => word.trim());
-  if (exporters?.some((word) => word !== '')) return exporters.includes('otlp');
-  return Boolean(env.OTEL_EXPORTER_OTLP_LOGS_ENDPOINT || env.OTEL_EXPORTER_OTLP_ENDPOINT);
-}
-
-function unknownVariables(env: Environment): string[] {
-  const known = OPTION_NAMES.map(variableOf).filter((name) => name !== undefined);
-  return Object.keys(env)
-    .filter((name) => name.startsWith('AGENTSMITH_') && !known.includes(name))
-    .map((name) => `${name}: no such setting${didYouMean(name, known)}; ignored`);
+  return given;
 }

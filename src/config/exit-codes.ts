@@ -19,7 +19,7 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 /** One line each, for `--help` and the docs. */
 export const EXIT_MEANINGS: readonly (readonly [code: ExitCode, meaning: string])[] = [
   [ExitCode.OK, 'done, or stopped by SIGINT or SIGTERM'],
-  [ExitCode.USAGE, 'a wrong flag, value or endpoint'],
+  [ExitCode.USAGE, 'a wrong flag, value, endpoint or configuration file'],
   [ExitCode.DATA, 'the recording is corrupt, or the BPF object belongs to another version'],
   [ExitCode.NO_INPUT, 'the file to read is not there'],
   [ExitCode.UNAVAILABLE, 'something needed is missing: BTF, a hook, the receiver (doctor)'],

@@ -54,6 +54,21 @@ export function filterRule(text: string, known: readonly string[]): FilterRule {
   return { action: action as 'drop' | 'keep', events: concerned, subject, value };
 }
 
+/** Several rules, divided by semicolons. @throws UsageError */
+export function filterRules(text: string, known: readonly string[]): readonly FilterRule[] {
+  return text
+    .split(';')
+    .filter((rule) => rule.trim() !== '')
+    .map((rule) => filterRule(rule, known));
+}
+
+/** Rules as {@link filterRules} reads them. */
+export function filterText(rules: readonly FilterRule[]): string {
+  return rules
+    .map(({ action, events, subject, value }) => `${action} ${events.join(',')} ${subject}=${value}`)
+    .join('; ');
+}
+
 const isSubject = (word: string): word is FilterSubject =>
   (FILTER_SUBJECTS as readonly string[]).includes(word);
 

@@ -12,11 +12,18 @@ const EXAMPLES: readonly (readonly [line: string, about: string])[] = [
   ['sudo agentsmith-otel --endpoint http://localhost:4317', 'send it to an OpenTelemetry Collector'],
   ["sudo agentsmith-otel --events 'process.*' --output json --duration 30s", ''],
   ['sudo agentsmith-otel doctor --endpoint', 'what works here, and what to do about the rest'],
+  ['sudo agentsmith-otel --config otel.yaml', "all settings from OpenTelemetry's configuration file"],
+];
+
+const PRECEDENCE = [
+  'Flags win over AGENTSMITH_* variables, those over OTEL_* variables, those over defaults. With a',
+  'configuration file (--config) it stands in the place of all OTEL_* variables. Every variable of',
+  'OTEL_EXPORTER_OTLP_* counts, also per signal (_LOGS_, _METRICS_): docs/configuration.md.',
 ];
 
 /** The text of `--help`, at most 100 columns wide: of a command only its own options. */
 export function helpText(events: EventNames, only?: Command): string {
-  const lines = ['Usage: agentsmith-otel [run|doctor|record FILE|replay FILE] [options]', '', 'Examples:'];
+  const lines = ['Usage: agentsmith-otel [COMMAND] [options]', '', 'Examples:'];
   for (const [line, about] of EXAMPLES) lines.push(`  ${line}${about === '' ? '' : `   # ${about}`}`);
   lines.push('', 'Commands:');
   for (const [name, { argument, about }] of Object.entries(COMMANDS)) {
@@ -32,11 +39,7 @@ export function helpText(events: EventNames, only?: Command): string {
       lines.push(...row(left(name), optionOf(name).help), ...row('', sources(name, events)));
     }
   }
-  lines.push(
-    '',
-    'Flags win over AGENTSMITH_* variables, those over OTEL_* ones: all OTEL_EXPORTER_OTLP_* count, and',
-  );
-  lines.push('OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_LOGS_EXPORTER, OTEL_SDK_DISABLED.');
+  lines.push('', ...PRECEDENCE);
   lines.push('', 'Exit codes:');
   for (const [code, meaning] of EXIT_MEANINGS) lines.push(...row(String(code), meaning));
   return `${lines.join('\n')}\n`;
@@ -51,7 +54,9 @@ function left(name: OptionName): string {
 /** `[AGENTSMITH_RING_SIZE; default: 8MiB]` */
 function sources(name: OptionName, events: EventNames): string {
   const { value, initial, initially, also } = optionOf(name);
-  const variables = [variableOf(name), also?.name].filter((each) => each !== undefined).join(', ');
+  const variables = [variableOf(name), ...(also ?? []).map((each) => each.name)]
+    .filter((each) => each !== undefined)
+    .join(', ');
   const shown =
     name === 'events'
       ? events.defaults.map((each) => each.replace(/^agentsmith\./, '')).join(',')
@@ -62,10 +67,10 @@ function sources(name: OptionName, events: EventNames): string {
 
 function row(term: string, text: string): string[] {
   if (text === '') return [];
-  if (text === '') return [];
   const lines: string[] = [];
   let line = `  ${term}`.padEnd(COLUMN);
-  if (line.length > COLUMN) {
+  // At least one blank before the text.
+  if (line.at(-1) !== ' ') {
     lines.push(line);
     line = ' '.repeat(COLUMN);
   }

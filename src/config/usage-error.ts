@@ -18,7 +18,7 @@ export function didYouMean(word: string, names: readonly string[]): string {
 
 /** The name with the smallest edit distance, at most a third of its letters and at least one. */
 export function nearest(word: string, names: readonly string[]): string | undefined {
-  if (word.length > WORD_MAX) return undefined;
+  if (word === '' || word.length > WORD_MAX) return undefined;
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const name of names) {

@@ -23,6 +23,12 @@ export function duration(text: string): number {
   return Math.round(ms);
 }
 
+/** As {@link duration} reads it, in the largest unit that divides it. */
+export function time(ms: number | undefined): string {
+  const unit = Object.keys(UNIT_MS).findLast((each) => (ms ?? 0) % UNIT_MS[each]! === 0);
+  return `${(ms ?? 0) / UNIT_MS[unit!]!}${unit}`;
+}
+
 const SIZE = /^(\d{1,15})\s?(?:(k|m|g)(?:i?b)?|b)?$/i;
 const SHIFTS: Readonly<Record<string, number>> = { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
 
@@ -38,7 +44,8 @@ export function size(text: string, smallest: number, largest: number): number {
   return bytes;
 }
 
-const mebibytes = (bytes: number): string => `${bytes / 2 ** 20}MiB`;
+/** As {@link size} reads it. */
+export const mebibytes = (bytes: number): string => `${bytes / 2 ** 20}MiB`;
 
 /** Like {@link size}, and a power of two: what the kernel takes as the size of a ring buffer. */
 export function powerOfTwoSize(text: string, smallest: number, largest: number): number {
@@ -63,7 +70,7 @@ export function oneOf<const T extends string>(text: string, words: readonly T[])
 
 /** A whole number of something. */
 export function count(text: string, smallest: number, largest: number): number {
-  const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  const number = /^\s*\d{1,15}\s*$/.test(text) ? Number(text) : Number.NaN;
   if (!(number >= smallest && number <= largest))
     throw new UsageError(`"${text}" is no whole number from ${smallest} to ${largest}`);
   return number;
@@ -149,7 +156,8 @@ function spellings(name: string): readonly [full: string, short: string, word: s
   return [name, name.replace(/^agentsmith\./, ''), name.slice(name.lastIndexOf('.') + 1)];
 }
 
-function list(text: string): string[] {
+/** What stands between commas. */
+export function list(text: string): string[] {
   return text
     .split(',')
     .map((word) => word.trim())
@@ -176,4 +184,10 @@ export function matches(glob: string, text: string): boolean {
   }
   while (glob[g] === '*') g++;
   return g === glob.length;
+}
+
+/** The name of a file. */
+export function path(text: string): string {
+  if (text === '') throw new UsageError('the name of the file is empty');
+  return text;
 }

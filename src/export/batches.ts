@@ -33,6 +33,10 @@ export interface Envelope {
 
 export interface BatchesOptions {
   readonly envelope: Envelope;
+  /** Records of a batch, at most; 16,384 by default, and no more than that. */
+  readonly maxRecords?: number;
+  /** A record waits for company no longer than this; 200 ms by default. */
+  readonly ageMs?: number;
   /** Takes a closed batch; it must not be changed any more. */
   onBatch(batch: Batch): void;
 }
@@ -44,6 +48,8 @@ export interface BatchesOptions {
 export class Batches {
   readonly #envelope: Envelope;
   readonly #onBatch: (batch: Batch) => void;
+  readonly #maxRecords: number;
+  readonly #ageMs: number;
   /** Bytes before the first record: room for tags, lengths, resource and scope. */
   readonly #headroom: number;
   readonly #spare: Buffer[] = [];
@@ -57,6 +63,8 @@ export class Batches {
   constructor(options: BatchesOptions) {
     this.#envelope = options.envelope;
     this.#onBatch = options.onBatch;
+    this.#maxRecords = Math.min(options.maxRecords ?? RECORDS_MAX, RECORDS_MAX);
+    this.#ageMs = options.ageMs ?? AGE_MS;
     this.#headroom = 12 + options.envelope.resource.length + options.envelope.scope.length;
     this.#writer = new Writer(Buffer.allocUnsafeSlow(REQUEST_MAX + RECORD_MAX));
     this.#writer.at = this.#headroom;
@@ -114,7 +122,7 @@ export class Batches {
     out.varint(length);
     out.at += length;
     this.#types[this.#count++] = type;
-    if (out.at > REQUEST_MAX - RECORD_MAX || this.#count === RECORDS_MAX) {
+    if (out.at > REQUEST_MAX - RECORD_MAX || this.#count === this.#maxRecords) {
       this.close();
       return;
     }
@@ -126,7 +134,7 @@ export class Batches {
   #arm(urgent: boolean): void {
     clearTimeout(this.#timer);
     this.#urgent = urgent;
-    this.#timer = setTimeout(() => this.close(), urgent ? URGENT_AGE_MS : AGE_MS);
+    this.#timer = setTimeout(() => this.close(), urgent ? Math.min(URGENT_AGE_MS, this.#ageMs) : this.#ageMs);
   }
 
   /** Closes the open batch and hands it over; nothing happens when it is empty. */

@@ -2,7 +2,7 @@
 import type { Logger, Meter } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
 import type { LoggerProvider } from '@opentelemetry/sdk-logs';
-import type { MeterProvider } from '@opentelemetry/sdk-metrics';
+import type { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import type { RawEvent } from '../decode/record.ts';
 import type { Process } from '../enrich/process.ts';
 import type { ReadableEvent, RunnableEvent } from '../events/event.ts';
@@ -14,6 +14,8 @@ import { GrpcConnection } from './grpc-connection.ts';
 import { JsonBatches, splitJsonBatch } from './json-batches.ts';
 import { createLogSender } from './log-sender.ts';
 import {
+  type Batching,
+  consoleReader,
   createLoggerProvider,
   createMeterProvider,
   emit,
@@ -21,10 +23,13 @@ import {
   jsonEnvelopeOf,
   jsonRecord,
   loggerOf,
+  type MetricTimes,
+  otlpReader,
   protobufRecord,
   type RecordEncoder,
   readableToJson,
   SCOPE,
+  type Temporality,
 } from './otel.ts';
 import { isSameReceiver, type Receiver } from './receiver.ts';
 import type { ReceiverStatus } from './receiver-state.ts';
@@ -49,15 +54,23 @@ export interface Exporter {
   abort(): void;
 }
 
-export interface ExporterOptions {
-  readonly logs: Receiver;
-  readonly metrics: Receiver;
+/** Where the agent's own counters go; nothing = nowhere. */
+export interface MetricsOptions {
   readonly resource: Resource;
-  readonly queueBytes: number;
-  readonly metricsIntervalMs: number;
-  onState(status: ReceiverStatus): void;
+  readonly metrics?: Receiver;
+  readonly metricTimes: MetricTimes;
+  readonly temporality: Temporality;
+  /** Prints them too. */
+  readonly printMetrics?: (text: string) => void;
   /** The receiver does not take metrics, for a reason that says nothing about logs. */
   onMetricsState?(status: ReceiverStatus): void;
+}
+
+export interface ExporterOptions extends MetricsOptions {
+  readonly logs: Receiver;
+  readonly queueBytes: number;
+  readonly batching: Batching;
+  onState(status: ReceiverStatus): void;
   /** Of an accepted batch some records were refused. */
   onPartial(rejected: number, message: string): void;
 }
@@ -83,42 +96,70 @@ const CONNECTION_KINDS: ReadonlySet<ExportErrorKind> = new Set([
   'untrusted',
 ]);
 
-interface Providers {
-  /** Over gRPC. */
-  readonly connection: GrpcConnection | undefined;
-  readonly meters: MeterProvider;
+/** `logs`: the receiver of the records and its connection (gRPC), which metrics share where they go there too. */
+function meterProvider(
+  options: MetricsOptions,
+  logs?: { readonly receiver: Receiver; readonly connection: GrpcConnection | undefined },
+): MeterProvider {
+  const { metrics, resource, metricTimes: times, temporality, printMetrics } = options;
+  const readers: MetricReader[] = [];
+  if (metrics) {
+    const isTogether =
+      logs !== undefined &&
+      logs.receiver.authority === metrics.authority &&
+      logs.receiver.protocol === metrics.protocol;
+    readers.push(
+      otlpReader({
+        receiver: metrics,
+        connection: logs && isSameReceiver(logs.receiver, metrics) ? logs.connection : undefined,
+        times,
+        temporality,
+        onState: (status: ReceiverStatus) => {
+          // Of a receiver that cannot be reached the logs tell.
+          if (!isTogether || (!status.ok && isOfMetrics(status.error))) options.onMetricsState?.(status);
+        },
+      }),
+    );
+  }
+  if (printMetrics) readers.push(consoleReader(printMetrics, times));
+  return createMeterProvider(resource, readers);
 }
 
-function providers(options: ExporterOptions): Providers {
-  const { logs, metrics, resource, metricsIntervalMs: intervalMillis } = options;
-  const connection = logs.protocol === 'grpc' ? new GrpcConnection(logs) : undefined;
-  const isTogether = logs.authority === metrics.authority && logs.protocol === metrics.protocol;
-  const meters = createMeterProvider(resource, {
-    receiver: metrics,
-    connection: isSameReceiver(logs, metrics) ? connection : undefined,
-    intervalMillis,
-    onState: (status: ReceiverStatus) => {
-      // Of a receiver that cannot be reached the logs tell.
-      if (!isTogether || (!status.ok && isOfMetrics(status.error))) options.onMetricsState?.(status);
-    },
-  });
-  return { connection, meters };
+/** The agent's own counters alone: records are printed, or go nowhere. */
+export class Meters {
+  readonly meter: Meter;
+  readonly #provider: MeterProvider;
+
+  constructor(options: MetricsOptions) {
+    this.#provider = meterProvider(options);
+    this.meter = this.#provider.getMeter(SCOPE.name, SCOPE.version);
+  }
+
+  /** Sends the last counters, for at most a second. */
+  async shutdown(): Promise<void> {
+    await atMost(LAST_METRICS_MS, this.#provider.shutdown());
+  }
 }
 
 /** What depends on how records are written: protobuf straight from ring bytes, or JSON by way of readable records. */
 function writing(options: ExporterOptions, onBatch: (batch: Batch) => void) {
-  const { resource, logs } = options;
+  const { resource, logs, batching } = options;
+  const { ageMs, queueRecords = Number.POSITIVE_INFINITY } = batching;
+  const bounds = {
+    ...(batching.maxRecords !== undefined && { maxRecords: Math.min(batching.maxRecords, queueRecords) }),
+    ...(ageMs !== undefined && { ageMs }),
+  };
   if (logs.protocol === 'http/json') {
     const envelope = jsonEnvelopeOf(resource);
     return {
-      batches: new JsonBatches({ envelope, encode: readableToJson, onBatch }),
+      batches: new JsonBatches({ envelope, ...bounds, encode: readableToJson, onBatch }),
       encode: jsonRecord,
       split: (batch: Batch) => splitJsonBatch(batch, envelope),
     };
   }
   const envelope = envelopeOf(resource);
   return {
-    batches: new Batches({ envelope, onBatch }),
+    batches: new Batches({ envelope, ...bounds, onBatch }),
     encode: protobufRecord,
     split: (batch: Batch) => splitBatch(batch, envelope),
   };
@@ -133,6 +174,9 @@ export class FastExporter implements Exporter {
   readonly #batches: Batches | JsonBatches;
   readonly #sender: Sender;
   readonly #queueBytes: number;
+  readonly #queueRecords: number;
+  /** Records that the sender holds. */
+  #queued = 0;
   readonly #meters: MeterProvider;
   readonly #logger: Logger;
   readonly #abort = new Abort();
@@ -142,12 +186,13 @@ export class FastExporter implements Exporter {
   constructor(options: ExporterOptions, ledger: Ledger) {
     this.#ledger = ledger;
     this.#queueBytes = options.queueBytes;
-    const { connection, meters } = providers(options);
+    const { batching } = options;
+    this.#queueRecords = batching.queueRecords ?? Number.POSITIVE_INFINITY;
+    const connection = options.logs.protocol === 'grpc' ? new GrpcConnection(options.logs) : undefined;
+    const meters = meterProvider(options, { receiver: options.logs, connection });
     this.#meters = meters;
     this.meter = meters.getMeter(SCOPE.name, SCOPE.version);
-    const { batches, encode, split } = writing(options, (batch) => {
-      if (!this.#sender.offer(batch)) ledger.lostBatch(batch, 'queue_full');
-    });
+    const { batches, encode, split } = writing(options, (batch) => this.#offer(batch));
     this.#batches = batches;
     this.encode = encode;
     this.#sender = createLogSender({
@@ -157,10 +202,14 @@ export class FastExporter implements Exporter {
       maxQueueBytes: options.queueBytes,
       split,
       onExported: (batch) => {
+        this.#queued -= batch.types.length;
         if (batch !== this.#partly) ledger.exportedBatch(batch);
         batches.recycle(batch);
       },
-      onLost: (batch, reason) => ledger.lostBatch(batch, reason),
+      onLost: (batch, reason) => {
+        this.#queued -= batch.types.length;
+        ledger.lostBatch(batch, reason);
+      },
       onPartial: (batch, rejected, message) => {
         this.#partly = batch;
         ledger.exportedPartly(batch, rejected);
@@ -168,10 +217,24 @@ export class FastExporter implements Exporter {
       },
       onState: options.onState,
     });
-    const provider = createLoggerProvider(options.resource, encode, (record, name, severity) =>
-      this.appendRecord(record, this.#received(name), severity),
+    const provider = createLoggerProvider(
+      options.resource,
+      encode,
+      (record, name, severity) => this.appendRecord(record, this.#received(name), severity),
+      batching.limits,
     );
     this.#logger = loggerOf(provider);
+  }
+
+  #offer(batch: Batch): void {
+    const count = batch.types.length;
+    if (this.#queued + count <= this.#queueRecords) {
+      // Before the offer: it may end at once.
+      this.#queued += count;
+      if (this.#sender.offer(batch)) return;
+      this.#queued -= count;
+    }
+    this.#ledger.lostBatch(batch, 'queue_full');
   }
 
   #received(name: string): number {
@@ -185,12 +248,13 @@ export class FastExporter implements Exporter {
   }
 
   get hasRoom(): boolean {
-    return this.#sender.queuedBytes + ROOM_BYTES < this.#queueBytes;
+    return this.#sender.queuedBytes + ROOM_BYTES < this.#queueBytes && this.#queued < this.#queueRecords;
   }
 
   get takesBatches(): boolean {
     const { queuedBytes } = this.#sender;
-    return queuedBytes === 0 || queuedBytes + BATCHES_BYTES < this.#queueBytes;
+    if (queuedBytes === 0) return true;
+    return queuedBytes + BATCHES_BYTES < this.#queueBytes && 2 * this.#queued < this.#queueRecords;
   }
 
   append(definition: RunnableEvent, event: RawEvent, process: Process): void {
@@ -241,13 +305,14 @@ export class StockExporter implements Exporter {
 
   /** Loads the stock exporter, and for gRPC grpc-js. */
   static async create(options: ExporterOptions, ledger: Ledger): Promise<StockExporter> {
-    const provider = await createStockProvider(options.resource, options.logs, (names, isExported) => {
+    const count = (names: readonly string[], isExported: boolean) => {
       for (const name of names) {
         if (isExported) ledger.exported[ledger.typeOf(name)]!++;
         else ledger.lost(ledger.typeOf(name), 'rejected');
       }
-    });
-    return new StockExporter(provider, providers(options).meters, ledger);
+    };
+    const provider = await createStockProvider(options.resource, options.logs, count, options.batching);
+    return new StockExporter(provider, meterProvider(options), ledger);
   }
 
   append(definition: RunnableEvent, event: RawEvent, process: Process): void {

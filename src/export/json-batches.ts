@@ -13,6 +13,9 @@ export interface JsonEnvelope {
 
 export interface JsonBatchesOptions {
   readonly envelope: JsonEnvelope;
+  /** As those of `Batches`. */
+  readonly maxRecords?: number;
+  readonly ageMs?: number;
   /** One LogRecord in OTLP's JSON. */
   encode(record: ReadableEvent): Uint8Array;
   onBatch(batch: Batch): void;
@@ -29,6 +32,8 @@ const LINE_BREAK = 0x0a;
 export class JsonBatches {
   observed = 0n;
   readonly #options: JsonBatchesOptions;
+  readonly #maxRecords: number;
+  readonly #ageMs: number;
   readonly #types = new Uint8Array(RECORDS_MAX);
   #records: Uint8Array[] = [];
   #size = 0;
@@ -37,6 +42,8 @@ export class JsonBatches {
 
   constructor(options: JsonBatchesOptions) {
     this.#options = options;
+    this.#maxRecords = Math.min(options.maxRecords ?? RECORDS_MAX, RECORDS_MAX);
+    this.#ageMs = options.ageMs ?? AGE_MS;
   }
 
   /** Records in the open batch. */
@@ -57,7 +64,7 @@ export class JsonBatches {
     this.#types[this.#records.length] = type;
     this.#records.push(record);
     this.#size += record.length + DIVIDER.length;
-    if (this.#records.length === RECORDS_MAX) {
+    if (this.#records.length === this.#maxRecords) {
       this.close();
       return true;
     }
@@ -65,7 +72,10 @@ export class JsonBatches {
     if (this.#timer !== undefined && (!isUrgent || this.#urgent)) return true;
     clearTimeout(this.#timer);
     this.#urgent = isUrgent;
-    this.#timer = setTimeout(() => this.close(), isUrgent ? URGENT_AGE_MS : AGE_MS);
+    this.#timer = setTimeout(
+      () => this.close(),
+      isUrgent ? Math.min(URGENT_AGE_MS, this.#ageMs) : this.#ageMs,
+    );
     return true;
   }
 

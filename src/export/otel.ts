@@ -30,18 +30,22 @@ import {
 } from '@opentelemetry/sdk-logs';
 import {
   AggregationTemporality,
+  InstrumentType,
   MeterProvider,
+  type MetricReader,
   PeriodicExportingMetricReader,
   type PushMetricExporter,
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
 import { VERSION } from '../config/version.ts';
 import type { ReadableEvent } from '../events/event.ts';
+import type { AttributeLimits } from '../events/limits.ts';
 import type { Envelope } from './batches.ts';
 import { ExportError } from './export-error.ts';
 import type { GrpcConnection } from './grpc-connection.ts';
 import type { JsonEnvelope } from './json-batches.ts';
 import { componentType, responseAttributes } from './log-sender.ts';
+import { metricLines } from './metric-lines.ts';
 import type { Receiver } from './receiver.ts';
 import { ReceiverState, type ReceiverStatus } from './receiver-state.ts';
 import { RetryingTransport } from './retrying-transport.ts';
@@ -204,6 +208,7 @@ export function createLoggerProvider(
   resource: Resource,
   encode: RecordEncoder,
   sink: RecordSink,
+  limits?: AttributeLimits,
 ): LoggerProvider {
   const processor: LogRecordProcessor = {
     onEmit(record) {
@@ -213,7 +218,18 @@ export function createLoggerProvider(
     forceFlush: async () => {},
     shutdown: async () => {},
   };
-  return new LoggerProvider({ resource, processors: [processor] });
+  return new LoggerProvider({ resource, processors: [processor], logRecordLimits: sdkLimits(limits) });
+}
+
+/** The SDK's names for limits; without one there is none, where the SDK's own would be 128 attributes. */
+export function sdkLimits({ count, valueLength }: AttributeLimits = {}): {
+  attributeCountLimit: number;
+  attributeValueLengthLimit: number;
+} {
+  return {
+    attributeCountLimit: count ?? Number.POSITIVE_INFINITY,
+    attributeValueLengthLimit: valueLength ?? Number.POSITIVE_INFINITY,
+  };
 }
 
 const dropped = new WeakSet<ReadWriteLogRecord>();
@@ -291,12 +307,16 @@ export function tellResults(
 }
 
 /** A record the queue does not hold is lost in silence: the largest queue that stays within 100 MB. */
-export function batching(exporter: LogRecordExporter): LogRecordProcessor {
+export function batching(
+  exporter: LogRecordExporter,
+  { maxRecords = 2048, queueRecords: maxQueueSize = 65_536, ageMs = 200, timeoutMs }: Batching = {},
+): LogRecordProcessor {
   return new BatchLogRecordProcessor({
     exporter,
-    maxQueueSize: 65_536,
-    maxExportBatchSize: 2048,
-    scheduledDelayMillis: 200,
+    maxQueueSize,
+    maxExportBatchSize: Math.min(maxRecords, 2048, maxQueueSize),
+    scheduledDelayMillis: ageMs,
+    ...(timeoutMs !== undefined && { exportTimeoutMillis: timeoutMs }),
   });
 }
 
@@ -318,24 +338,82 @@ export function loggerOf(provider: LoggerProvider): Logger {
   return provider.getLogger(SCOPE.name, SCOPE.version, { schemaUrl: SCOPE.schemaUrl! });
 }
 
-/** Metrics to the receiver by our transport, on the connection of the logs where it is the same receiver. */
-export function createMeterProvider(
-  resource: Resource,
-  options: {
-    readonly receiver: Receiver;
-    /** To be shared with the logs (gRPC). */
-    readonly connection: GrpcConnection | undefined;
-    readonly intervalMillis: number;
-    onState(status: ReceiverStatus): void;
-  },
-): MeterProvider {
-  const { receiver, connection, intervalMillis } = options;
-  const { protocol } = receiver;
+/** How records wait for their request, and within which limits they are. */
+export interface Batching {
+  readonly maxRecords?: number;
+  /** Records that wait at most; without it only their bytes are bounded. */
+  readonly queueRecords?: number;
+  readonly ageMs?: number;
+  /** Of the stock processor: what one delivery may take. */
+  readonly timeoutMs?: number;
+  readonly limits?: AttributeLimits;
+}
+
+/** OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE */
+export type Temporality = 'cumulative' | 'delta' | 'lowmemory';
+
+/** What the OTLP exporter's specification makes of a preference. */
+function temporalityOf(preference: Temporality, type: InstrumentType): AggregationTemporality {
+  const isSynchronous = type === InstrumentType.COUNTER || type === InstrumentType.HISTOGRAM;
+  const isDelta =
+    preference === 'delta'
+      ? isSynchronous || type === InstrumentType.OBSERVABLE_COUNTER
+      : preference === 'lowmemory' && isSynchronous;
+  return isDelta ? AggregationTemporality.DELTA : AggregationTemporality.CUMULATIVE;
+}
+
+/** How often metrics leave. */
+export interface MetricTimes {
+  readonly intervalMillis: number;
+  readonly timeoutMillis: number;
+}
+
+/** Instruments of the agent, read by the readers; none: they cost nothing. */
+export function createMeterProvider(resource: Resource, readers: readonly MetricReader[]): MeterProvider {
+  return new MeterProvider({ resource, readers: [...readers] });
+}
+
+function periodic(
+  exporter: PushMetricExporter,
+  { intervalMillis, timeoutMillis }: MetricTimes,
+): MetricReader {
   tellSdkErrors();
+  return new PeriodicExportingMetricReader({
+    exporter,
+    exportIntervalMillis: intervalMillis,
+    // The reader takes no longer time than its interval.
+    exportTimeoutMillis: Math.min(intervalMillis, timeoutMillis),
+  });
+}
+
+/** Metrics as lines of text, a data point each. */
+export function consoleReader(print: (text: string) => void, times: MetricTimes): MetricReader {
+  const exporter: PushMetricExporter = {
+    export: (metrics, done) => {
+      print(metricLines(metrics));
+      done({ code: ExportResultCode.SUCCESS });
+    },
+    forceFlush: async () => {},
+    shutdown: async () => {},
+  };
+  return periodic(exporter, times);
+}
+
+/** Metrics to a receiver by our transport. */
+export function otlpReader(options: {
+  readonly receiver: Receiver;
+  /** To be shared with the logs (gRPC). */
+  readonly connection: GrpcConnection | undefined;
+  readonly times: MetricTimes;
+  readonly temporality: Temporality;
+  onState(status: ReceiverStatus): void;
+}): MetricReader {
+  const { receiver, connection, times, temporality } = options;
+  const { protocol } = receiver;
   const state = new ReceiverState((status) => options.onState(status));
   // The next export carries the same cumulative values, so an old one is not worth waiting for.
   const transport = new RetryingTransport(new OtlpTransport(receiver, connection), {
-    giveUpAfterMs: intervalMillis / 2,
+    giveUpAfterMs: times.intervalMillis / 2,
     onFailure: (error) => state.failed(error),
     onSuccess: () => state.succeeded(),
   });
@@ -362,12 +440,7 @@ export function createMeterProvider(
       transport.abort();
       await delegate.shutdown();
     },
-    selectAggregationTemporality: () => AggregationTemporality.CUMULATIVE,
+    selectAggregationTemporality: (type) => temporalityOf(temporality, type),
   };
-  const reader = new PeriodicExportingMetricReader({
-    exporter,
-    exportIntervalMillis: intervalMillis,
-    exportTimeoutMillis: Math.min(intervalMillis, 10_000),
-  });
-  return new MeterProvider({ resource, readers: [reader] });
+  return periodic(exporter, times);
 }

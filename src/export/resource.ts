@@ -2,9 +2,11 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
-import { diag } from '@opentelemetry/api';
+import type { AttributeValue } from '@opentelemetry/api';
 import { SDK_INFO } from '@opentelemetry/core';
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources';
+import type { ResourceValue } from '../config/file-settings.ts';
+import type { Detector } from '../config/lists.ts';
 import { VERSION } from '../config/version.ts';
 
 /** What a Resource says about the host; whatever is not known is absent. */
@@ -31,8 +33,6 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
 };
 /** Hosts of many containers have an address on each bridge; a Resource travels with every batch. */
 const ADDRESSES_MAX = 32;
-/** Longest key and value in OTEL_RESOURCE_ATTRIBUTES, as in the SDK. */
-const TEXT_MAX = 255;
 
 /**
  * Where facts about the host stand. In a container that shares the host's pid namespace, process 1 leads to the
@@ -54,77 +54,56 @@ export function hostFacts(): HostFacts {
   };
 }
 
-/**
- * The Resource of the agent's own records. OTEL_RESOURCE_ATTRIBUTES wins over what was found, OTEL_SERVICE_NAME over
- * both. Never process.* or container.id: they would name the agent where a record means another process.
- */
-export function hostResource(
-  facts: HostFacts,
-  env: Readonly<Record<string, string | undefined>> = process.env,
-): Resource {
-  const { OTEL_SERVICE_NAME, K8S_NODE_NAME } = env;
-  const attributes: Record<string, string | string[]> = {
+/** What a Resource is made of beside the facts. */
+export interface ResourceOptions {
+  readonly detectors: readonly Detector[];
+  /** What the user gave; it wins over what was found. */
+  readonly attributes: Readonly<Record<string, ResourceValue>>;
+  /** From the downward API of Kubernetes: K8S_NODE_NAME. */
+  readonly nodeName?: string | undefined;
+}
+
+/** The Resource of the agent's own records. Its program and the SDK are always named. */
+export function hostResource(facts: HostFacts, options: ResourceOptions): Resource {
+  const { detectors, attributes, nodeName } = options;
+  const found: Readonly<Record<Detector, Record<string, ResourceValue>>> = {
+    serviceinstance: {
+      'service.instance.id': uuid5(INSTANCE_NAMESPACE, (facts.machineId ?? '') + facts.name),
+    },
+    host: {
+      ...(facts.machineId !== undefined && { 'host.id': facts.machineId }),
+      'host.name': facts.name,
+      'host.arch': ARCHITECTURES[facts.arch] ?? facts.arch,
+      ...(facts.addresses.length > 0 && { 'host.ip': facts.addresses }),
+    },
+    os: {
+      'os.type': 'linux',
+      'os.version': facts.kernelRelease,
+      ...(facts.description !== undefined && { 'os.description': facts.description }),
+    },
+    env: { ...(nodeName && { 'k8s.node.name': nodeName }) },
+  };
+  const all: Record<string, ResourceValue> = {
     'service.name': NAME,
     'service.version': VERSION,
-    'service.instance.id': uuid5(INSTANCE_NAMESPACE, (facts.machineId ?? '') + facts.name),
-    ...(facts.machineId !== undefined && { 'host.id': facts.machineId }),
-    'host.name': facts.name,
-    'host.arch': ARCHITECTURES[facts.arch] ?? facts.arch,
-    ...(facts.addresses.length > 0 && { 'host.ip': [...facts.addresses] }),
-    'os.type': 'linux',
-    'os.version': facts.kernelRelease,
-    ...(facts.description !== undefined && { 'os.description': facts.description }),
     'telemetry.sdk.language': SDK_INFO['telemetry.sdk.language'],
     'telemetry.sdk.name': SDK_INFO['telemetry.sdk.name'],
     'telemetry.sdk.version': SDK_INFO['telemetry.sdk.version'],
     'telemetry.distro.name': NAME,
     'telemetry.distro.version': VERSION,
-    ...(K8S_NODE_NAME && { 'k8s.node.name': K8S_NODE_NAME }),
   };
-  for (const [key, value] of Object.entries(resourceAttributes(env.OTEL_RESOURCE_ATTRIBUTES ?? ''))) {
-    if (/^process\.|^container\.id$/.test(key)) {
-      diag.warn(
-        `OTEL_RESOURCE_ATTRIBUTES: ${key} is left out, records name the process and container they are about`,
-      );
-    } else attributes[key] = value;
-  }
-  const serviceName = OTEL_SERVICE_NAME?.trim();
-  if (serviceName) attributes['service.name'] = serviceName;
-  return resourceFromAttributes(attributes);
+  for (const detector of detectors) Object.assign(all, found[detector]);
+  Object.assign(all, attributes);
+  // Lists are copied: the SDK's own type wants to be able to change them.
+  return resourceFromAttributes(
+    Object.fromEntries(Object.entries(all).map(([name, value]) => [name, copied(value)])),
+  );
 }
 
-/**
- * `key1=value1,key2=value2`, both percent-encoded. One mistake makes all of it void (OpenTelemetry's resource
- * specification), with a warning that names it.
- */
-export function resourceAttributes(text: string): Record<string, string> {
-  const attributes: [string, string][] = [];
-  for (const pair of text.split(',')) {
-    if (pair.trim() === '') continue;
-    const [key, value, more] = pair.split('=').map(decode);
-    if (
-      !key ||
-      value === undefined ||
-      more !== undefined ||
-      key.length > TEXT_MAX ||
-      value.length > TEXT_MAX
-    ) {
-      diag.warn(
-        `OTEL_RESOURCE_ATTRIBUTES: "${pair.trim()}" is no key=value (percent-encoded); all of it is ignored`,
-      );
-      return {};
-    }
-    attributes.push([key, value]);
-  }
-  return Object.fromEntries(attributes);
-}
-
-function decode(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text.trim());
-  } catch {
-    return undefined;
-  }
+function copied(value: ResourceValue): AttributeValue {
+  return Array.isArray(value)
+    ? ([...value] as string[])
+    : (value as Exclude<ResourceValue, readonly unknown[]>);
 }
 
 /** A version 5 UUID (RFC 9562, 5.5): the same for the same name. */

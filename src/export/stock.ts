@@ -2,7 +2,7 @@
 import type { Resource } from '@opentelemetry/resources';
 import type { LoggerProvider, LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { EndpointError } from './endpoint.ts';
-import { batching, tellResults } from './otel.ts';
+import { type Batching, batching, sdkLimits, tellResults } from './otel.ts';
 import type { Receiver } from './receiver.ts';
 
 /**
@@ -15,6 +15,7 @@ export async function createStockProvider(
   resource: Resource,
   receiver: Receiver,
   onResult: (names: readonly string[], isExported: boolean) => void = () => {},
+  options: Batching = {},
 ): Promise<LoggerProvider> {
   const { LoggerProvider } = await import('@opentelemetry/sdk-logs');
   const exporter = receiver.protocol === 'grpc' ? await grpcExporter(receiver) : await httpExporter(receiver);
@@ -24,7 +25,11 @@ export async function createStockProvider(
       isExported,
     ),
   );
-  return new LoggerProvider({ resource, processors: [batching(exporter)] });
+  return new LoggerProvider({
+    resource,
+    processors: [batching(exporter, options)],
+    logRecordLimits: sdkLimits(options.limits),
+  });
 }
 
 async function grpcExporter({

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { diag } from '@opentelemetry/api';
-import { resourceFromAttributes } from '@opentelemetry/resources';
+import { type Resource, resourceFromAttributes } from '@opentelemetry/resources';
 import type { LogRecordExporter, LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import { Agent } from '../agent.ts';
 import { type OptionName, type OptionValues, optionOf } from '../config/options.ts';
 import { receiverSettings, type Signal } from '../config/receiver-settings.ts';
+import { environmentResource } from '../config/resource-attributes.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { eventNames } from '../config/values.ts';
 import { type EventDefinition, type ReadableEvent, Severity } from '../events/event.ts';
@@ -128,6 +129,12 @@ function setting<K extends OptionName>(
   }
 }
 
+/** The Resource of this host, with what OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME add. */
+function surroundings(): Resource {
+  const { detectors, attributes } = environmentResource(process.env, (line) => diag.warn(line));
+  return hostResource(hostFacts(), { detectors, attributes, nodeName: process.env.K8S_NODE_NAME });
+}
+
 /**
  * Makes an agent; nothing happens before `start`. What it has to say it says to OpenTelemetry's `diag`; with a receiver
  * or pieces of the user's it also sets OpenTelemetry's global error handler, to one that says each message once a minute.
@@ -221,7 +228,7 @@ class Embedded implements EmbeddedAgent {
     const receiver = endpoint === undefined ? undefined : this.#receiver(endpoint);
     const { path, maxBytes, keep } = typeof file === 'string' ? { path: file } : { path: undefined, ...file };
     return {
-      resource: hostResource(hostFacts()).merge(resourceFromAttributes({ ...resource })),
+      resource: surroundings().merge(resourceFromAttributes({ ...resource })),
       ...(receiver && { receiver }),
       ...(path !== undefined && {
         file: {
@@ -247,7 +254,12 @@ class Embedded implements EmbeddedAgent {
       logs: receiverOf('LOGS', endpoint),
       metrics: receiverOf('METRICS', endpoint),
       queueBytes: setting('queueSize', queueSize),
-      metricsIntervalMs: setting('metricsInterval', metricsInterval && `${metricsInterval}ms`),
+      metricTimes: {
+        intervalMillis: setting('metricsInterval', metricsInterval && `${metricsInterval}ms`),
+        timeoutMillis: setting('metricsTimeout', undefined),
+      },
+      temporality: setting('metricsTemporality', undefined),
+      batching: {},
       onState: (status) => {
         if (status.ok) diag.info(`${endpoint}: takes records again`);
         else diag.warn(status.error.message);

@@ -31,16 +31,21 @@ export function benchAgent({ sensor, url, given, pipeline, redact }: BenchAgentO
   const options: ExporterOptions = {
     logs: receiver('LOGS'),
     metrics: receiver('METRICS'),
-    resource: hostResource({
-      name: 'bench',
-      machineId: undefined,
-      arch: 'x64',
-      addresses: ['192.0.2.1'],
-      kernelRelease: '6.1.0',
-      description: undefined,
-    }),
+    resource: hostResource(
+      {
+        name: 'bench',
+        machineId: undefined,
+        arch: 'x64',
+        addresses: ['192.0.2.1'],
+        kernelRelease: '6.1.0',
+        description: undefined,
+      },
+      { detectors: ['serviceinstance', 'host', 'os', 'env'], attributes: {} },
+    ),
     queueBytes: 64 << 20,
-    metricsIntervalMs: 60_000,
+    batching: {},
+    metricTimes: { intervalMillis: 60_000, timeoutMillis: 30_000 },
+    temporality: 'cumulative',
     onState: () => {},
     onPartial: () => {},
   };

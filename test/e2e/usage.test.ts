@@ -94,4 +94,55 @@ describe('the command line', () => {
       /^warning: AGENTSMITH_OUTPT: no such setting \(did you mean AGENTSMITH_OUTPUT\?\); ignored$/m,
     );
   });
+
+  it('prints every setting with where it comes from, and no secret', async () => {
+    const { code, stdout } = await runCli(['config', '--detail', 'all', '--endpoint'], {
+      env: {
+        AGENTSMITH_RING_SIZE: '16MiB',
+        OTEL_BLRP_SCHEDULE_DELAY: '700',
+        OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20hunter2',
+      },
+    });
+    assert.equal(code, 0);
+    for (const row of [
+      / detail +all +--detail\n/,
+      / ring-size +16MiB +AGENTSMITH_RING_SIZE\n/,
+      / batch-delay +700ms +OTEL_BLRP_SCHEDULE_DELAY\n/,
+      / queue-size +64MiB +default\n/,
+      / endpoint +http:\/\/localhost:4317 +--endpoint\n/,
+      / headers +authorization=<hidden>\n/,
+    ])
+      assert.match(stdout, row);
+    assert.doesNotMatch(stdout, /hunter2/);
+  });
+
+  it('says whether a configuration file is right, before it runs with one', async () => {
+    const check = (file: string) => runCli(['config', '--check', file]);
+    const example = join(repository, 'examples/config.yaml');
+    assert.deepEqual(await check(example), {
+      code: 0,
+      signal: null,
+      stdout: `${example}: every key and value is right\n`,
+      stderr: '',
+      errors: [],
+    });
+    const wrong = await check(join(repository, 'package.json'));
+    assert.deepEqual([wrong.code, wrong.stdout], [64, '']);
+    assert.match(
+      wrong.stderr,
+      /^error: package\.json:\d+: name: no such key; expected file_format, [^\n]*\n$/,
+    );
+    const missing = await check('/nowhere.yaml');
+    assert.deepEqual(
+      [missing.code, missing.stderr],
+      [66, 'error: --check: cannot read /nowhere.yaml (ENOENT)\n'],
+    );
+  });
+
+  it('prints a completion script, whatever the variables say', async () => {
+    const env = { OTEL_CONFIG_FILE: '/nowhere.yaml', AGENTSMITH_RING_SIZE: 'x' };
+    const { code, stdout, stderr } = await runCli(['completion', 'bash'], { env });
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, /^complete .*agentsmith-otel$/m);
+  });
 });

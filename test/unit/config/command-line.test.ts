@@ -29,36 +29,43 @@ function assertRefused(line: string, message: RegExp, env: Record<string, string
 
 describe('parseCommandLine', () => {
   it('runs with the defaults when nothing is given', () => {
-    assert.deepEqual(parse(''), {
-      command: 'run',
-      file: undefined,
-      warnings: [],
-      settings: {
-        endpoint: undefined,
-        exporting: false,
-        output: 'console',
-        outputSize: 100 * 2 ** 20,
-        outputFiles: 5,
-        pipeline: 'fast',
-        metricsInterval: 60_000,
-        events: events.defaults,
-        detail: 'standard',
-        dnsPorts: [53],
-        environment: ['LD_PRELOAD', 'SSH_CONNECTION'],
-        noRedact: false,
-        noBody: false,
-        tree: undefined,
-        ringSize: 8 * 2 ** 20,
-        queueSize: 64 * 2 ** 20,
-        fast: false,
-        duration: undefined,
-        logLevel: 'info',
-        bpfObject: undefined,
-        noColor: false,
-        version: false,
-        help: false,
-      },
+    const { command, file, warnings, settings, origins } = parse('');
+    assert.deepEqual([command, file, warnings], ['run', undefined, []]);
+    const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+    assert.deepEqual(given, {
+      exporting: false,
+      output: 'console',
+      metrics: [],
+      receivers: {},
+      attributes: {},
+      disabled: false,
+      outputSize: 100 * 2 ** 20,
+      outputFiles: 5,
+      pipeline: 'fast',
+      metricsInterval: 60_000,
+      metricsTimeout: 30_000,
+      metricsTemporality: 'cumulative',
+      resourceDetectors: ['serviceinstance', 'host', 'os', 'env'],
+      events: events.defaults,
+      detail: 'standard',
+      dnsPorts: [53],
+      environment: ['LD_PRELOAD', 'SSH_CONNECTION'],
+      noRedact: false,
+      noBody: false,
+      filter: [],
+      rateLimit: 0,
+      ringSize: 8 * 2 ** 20,
+      queueSize: 64 * 2 ** 20,
+      batchRecords: 16_384,
+      batchDelay: 200,
+      batchTimeout: 30_000,
+      fast: false,
+      logLevel: 'info',
+      noColor: false,
+      version: false,
+      help: false,
     });
+    for (const [name, origin] of origins) assert.equal(origin.name, 'default', name);
   });
 
   it('takes a bare --endpoint for the usual address, wherever it stands', () => {
@@ -107,6 +114,22 @@ describe('parseCommandLine', () => {
     assert.match(warnings[1]!, /AGENTSMITH_RINGSIZE.*AGENTSMITH_RING_SIZE/);
   });
 
+  it('reads filters, several by flag, by variable or in a list', () => {
+    const drop = { action: 'drop', events: [EXEC], subject: 'uid', value: '5' };
+    const keep = { action: 'keep', events: [EXIT], subject: 'executable', value: '/a,b' };
+    const { filter } = parseCommandLine(
+      ['--filter', 'drop exec uid=5', '--filter', 'keep exit executable=/a,b'],
+      { AGENTSMITH_FILTER: 'drop all uid=1' },
+      events,
+    ).settings;
+    assert.deepEqual(filter, [drop, keep]);
+    const env = { AGENTSMITH_FILTER: 'drop exec uid=5; keep exit executable=/a,b' };
+    assert.deepEqual(settings('', env).filter, [drop, keep]);
+    assertRefused('', /^AGENTSMITH_FILTER: "drop exec" is no filter; write /, {
+      AGENTSMITH_FILTER: 'drop exec',
+    });
+  });
+
   it('reads the command, its file, and flags on both sides of them', () => {
     const { command, file, settings } = parse('--events all record out.ring --duration 5s');
     assert.deepEqual([command, file, settings.duration], ['record', 'out.ring', 5000]);
@@ -125,7 +148,10 @@ describe('parseCommandLine', () => {
   for (const [line, message] of [
     ['--endpiont x', /unknown option --endpiont \(did you mean --endpoint\?\); see --help/],
     ['--zzz', /unknown option --zzz; see --help/],
-    ['docter', /unknown command "docter" \(did you mean doctor\?\); there are run, doctor, record, replay/],
+    [
+      'docter',
+      /unknown command "docter" \(did you mean doctor\?\); there are run, doctor, config, record, replay, completion/,
+    ],
     ['record', /record needs a file: agentsmith-otel record FILE/],
     ['replay a b', /takes no argument "b"/],
     ['run x', /takes no argument "x"/],

@@ -44,6 +44,27 @@ describe('Batches', () => {
     }
   });
 
+  it('closes a batch at the count and at the age that were chosen', () => {
+    const closed: Batch[] = [];
+    const onBatch = (batch: Batch) => void closed.push(batch);
+    const batches = new Batches({ envelope: envelope(), onBatch, maxRecords: 3, ageMs: 1000 });
+    for (let i = 0; i < 7; i++) batches.appendRecord(record('x'), 1, INFO);
+    assert.deepEqual(
+      closed.map(({ types }) => types.length),
+      [3, 3],
+    );
+    mock.timers.tick(999);
+    assert.equal(closed.length, 2);
+    mock.timers.tick(1);
+    assert.deepEqual(
+      closed.map(({ types }) => types.length),
+      [3, 3, 1],
+    );
+    batches.appendRecord(record('x'), 1, WARN);
+    mock.timers.tick(20);
+    assert.equal(closed.length, 4);
+  });
+
   it('takes records that are bytes already', () => {
     const { batches, closed } = collect();
     for (const size of [0, 100, 130, 20_000, 300_000])

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import * as incubating from '@opentelemetry/semantic-conventions/incubating';
-import fc from 'fast-check';
+import type { Detector } from '../../../src/config/lists.ts';
 import { VERSION } from '../../../src/config/version.ts';
 import {
   type HostFacts,
@@ -10,7 +10,7 @@ import {
   hostResource,
   parseMachineId,
   prettyName,
-  resourceAttributes,
+  type ResourceOptions,
   uuid5,
 } from '../../../src/export/resource.ts';
 
@@ -24,9 +24,13 @@ const facts: HostFacts = {
   description: 'Debian GNU/Linux 12 (bookworm)',
 };
 
+const ALL: readonly Detector[] = ['serviceinstance', 'host', 'os', 'env'];
+const resource = (given: Partial<ResourceOptions> = {}, of: HostFacts = facts) =>
+  hostResource(of, { detectors: ALL, attributes: {}, ...given }).attributes;
+
 describe('hostResource', () => {
   it('describes the host and this agent', () => {
-    assert.deepEqual(hostResource(facts, { K8S_NODE_NAME: 'node-7' }).attributes, {
+    assert.deepEqual(resource({ nodeName: 'node-7' }), {
       'service.name': 'agentsmith-otel',
       'service.version': VERSION,
       'service.instance.id': uuid5('4d63009a-8d0f-11ee-aad7-4c796ed8e320', `${ID}web-1`),
@@ -48,68 +52,42 @@ describe('hostResource', () => {
 
   it('has no attribute for what is not known', () => {
     const bare = { ...facts, machineId: undefined, addresses: [], description: undefined };
-    const { attributes } = hostResource(bare, {});
+    const attributes = resource({}, bare);
     for (const name of ['host.id', 'host.ip', 'os.description', 'k8s.node.name'])
       assert.ok(!(name in attributes), name);
   });
 
-  it('lets the standard variables win, OTEL_SERVICE_NAME last', () => {
-    const env = {
-      OTEL_RESOURCE_ATTRIBUTES: 'service.name=a,deployment.environment.name=pro%2Cd, host.name = h',
-    };
-    assert.equal(hostResource(facts, env).attributes['service.name'], 'a');
-    const { attributes } = hostResource(facts, { ...env, OTEL_SERVICE_NAME: 'b' });
-    assert.equal(attributes['service.name'], 'b');
-    assert.equal(attributes['deployment.environment.name'], 'pro,d');
-    assert.equal(attributes['host.name'], 'h');
+  it('lets what the user gave win over what was found, with its type', () => {
+    const attributes = { 'host.name': 'h', 'service.name': 'b', 'a.list': ['x', 'y'], 'a.number': 4 };
+    const all = resource({ attributes });
+    for (const [name, value] of Object.entries(attributes)) assert.deepEqual(all[name], value, name);
+    assert.equal(all['host.id'], ID);
   });
 
-  it('never says process.* or container.id of the agent itself', () => {
-    const { attributes } = hostResource(facts, {
-      OTEL_RESOURCE_ATTRIBUTES: 'process.pid=1,container.id=x,a=b',
-    });
-    assert.equal(attributes.a, 'b');
-    assert.ok(
-      !Object.keys(attributes).some((name) => name.startsWith('process.') || name === 'container.id'),
+  it('is made of the detectors that were chosen, and names its program in any case', () => {
+    const names = (...detectors: Detector[]) => Object.keys(resource({ detectors, nodeName: 'n' }));
+    const always = names();
+    assert.deepEqual(
+      always.filter((name) => !name.startsWith('telemetry.')),
+      ['service.name', 'service.version'],
     );
+    const added = (...detectors: Detector[]) => names(...detectors).slice(always.length);
+    assert.deepEqual(added('host'), ['host.id', 'host.name', 'host.arch', 'host.ip']);
+    assert.deepEqual(added('os'), ['os.type', 'os.version', 'os.description']);
+    assert.deepEqual(added('serviceinstance'), ['service.instance.id']);
+    assert.deepEqual(added('env'), ['k8s.node.name']);
   });
 
   it("uses OpenTelemetry's names", () => {
     const known = new Set<unknown>(Object.values(incubating));
-    for (const name of Object.keys(hostResource(facts, { K8S_NODE_NAME: 'n' }).attributes))
-      assert.ok(known.has(name), name);
+    for (const name of Object.keys(resource({ nodeName: 'n' }))) assert.ok(known.has(name), name);
   });
 
   it('works with the facts of this host', () => {
-    const { attributes } = hostResource(hostFacts(), {});
+    const attributes = resource({}, hostFacts());
     assert.match(
       String(attributes['service.instance.id']),
       /^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
-    );
-  });
-});
-
-describe('resourceAttributes', () => {
-  it('is void as a whole when one pair is wrong', () => {
-    for (const text of ['a=b,c', 'a=b,=c', 'a=b=c', 'a=%zz', `a=${'x'.repeat(256)}`])
-      assert.deepEqual(resourceAttributes(text), {}, text);
-    assert.deepEqual(resourceAttributes(' a = b ,, c='), { a: 'b', c: '' });
-  });
-
-  it('gives back what was percent-encoded', () => {
-    const text = fc
-      .string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
-      .filter((each) => each.trim() === each && each.length < 256);
-    fc.assert(
-      fc.property(fc.dictionary(text, text, { maxKeys: 5 }), (given) => {
-        const pairs = Object.entries(given).map((pair) => pair.map(encodeURIComponent).join('='));
-        assert.deepEqual(resourceAttributes(pairs.join(',')), { ...given });
-      }),
-    );
-    fc.assert(
-      fc.property(fc.string(), (any) =>
-        Object.values(resourceAttributes(any)).every((value) => typeof value === 'string'),
-      ),
     );
   });
 });
