@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { attempts, connectOf, expectConnect } from '../support/connect.ts';
+import { type ExecTruth, expectExec } from '../support/exec.ts';
+import { trick } from '../support/trick.ts';
+import { triggerPath } from '../support/triggers.ts';
+import { parentPid } from '../support/truth.ts';
+
+trick(
+  {
+    number: 3,
+    title: 'a tracer rewrites what a system call points to, and puts it back',
+    how: 'nothing is read from the caller: the address, the file and the image are the kernel’s own',
+    events: ['network.connect', 'process.exec'],
+  },
+  async (watch, context) => {
+    const [attempt] = await attempts(context, watch, 'rewrite-call', 'connect');
+    assert.equal(attempt!.peer.address, '127.0.0.2', 'the tracer did not come between');
+    expectConnect(watch, await connectOf(watch, attempt!), attempt!);
+
+    const program = triggerPath('process-exec');
+    const truth = await watch.run<ExecTruth>('rewrite-call', ['exec', '/usr/sbin/sshd', program]);
+    assert.equal(truth.proc.exe, program, 'the tracer did not come between');
+    expectExec(watch, truth, { behind: [`${parentPid(truth.proc)}:rewrite-call`] });
+  },
+);
