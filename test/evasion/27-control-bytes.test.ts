@@ -29,6 +29,7 @@ trick(
         'process.working_directory',
         'process.executable.path',
         'process.executable.name',
+        'thread.name',
       ];
       const record = expectExec(watch, truth, { more: { 'agentsmith.escaped': escaped } });
       const shown = 'a\nb\x1e\x17\x1b[2J"{}\\\\,\\xff';
