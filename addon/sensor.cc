@@ -28,6 +28,7 @@ constexpr uint32_t kWakeBytes = 256 << 10;
 constexpr int kQuietTicks = 50;
 constexpr uint64_t kQuietTickMs = 1000;
 constexpr size_t kExcludedMax = 8;
+constexpr size_t kProgramsMax = 128;  // `attached` of ebpf/lib/ring.h
 constexpr size_t kCountersWords = 7;  // struct counters
 
 Napi::Error error(Napi::Env env, const std::string& code, const std::string& message) {
@@ -126,9 +127,10 @@ void Sensor::MapGlobals() {
     if (!strcmp(name, "enabled_events")) enabled_events_ = reinterpret_cast<uint64_t*>(globals_ + var->offset);
     if (!strcmp(name, "wake_at")) wake_at_ = reinterpret_cast<uint32_t*>(globals_ + var->offset);
     if (!strcmp(name, "excluded")) excluded_ = reinterpret_cast<uint32_t*>(globals_ + var->offset);
+    if (!strcmp(name, "attached")) running_ = reinterpret_cast<uint32_t*>(globals_ + var->offset);
   }
-  if (!enabled_events_ || !wake_at_ || !excluded_) {
-    throw LoadError("ENOLAYOUT", "the BPF object lacks enabled_events, wake_at or excluded");
+  if (!enabled_events_ || !wake_at_ || !excluded_ || !running_) {
+    throw LoadError("ENOLAYOUT", "the BPF object lacks enabled_events, wake_at, excluded or attached");
   }
 }
 
@@ -178,11 +180,26 @@ void Sensor::Attach(Hook& hook, int cgroup_fd) {
 void Sensor::Detach(const std::string& program) {
   const auto at = attached_.find(program);
   if (at == attached_.end()) return;
+  Flag(program, false);
   bpf_link__destroy(at->second);
   for (const Hook& hook : hooks_) {
     if (hook.program == program && hook.slot) bpf_map_delete_elem(bpf_map__fd(Map("syscall_exits")), &hook.slot);
   }
   attached_.erase(at);
+}
+
+/** Tells the programs whether one of them runs (ebpf/lib/ring.h); those that send no record have no number. */
+void Sensor::Flag(const std::string& program, bool attached) {
+  const btf* types = bpf_object__btf(objects_.front());
+  const int id = btf__find_by_name_kind(types, "program", BTF_KIND_ENUM);
+  if (id < 0) return;
+  const btf_type* type = btf__type_by_id(types, id);
+  const struct btf_enum* value = btf_enum(type);
+  for (int i = 0; i < btf_vlen(type); i++, value++) {
+    if ("PROGRAM_" + program != btf__name_by_offset(types, value->name_off)) continue;
+    const uint32_t number = value->val;
+    if (number < kProgramsMax) __atomic_store_n(&running_[number], attached ? number : 0, __ATOMIC_SEQ_CST);
+  }
 }
 
 void Sensor::DetachAll() {
@@ -204,6 +221,7 @@ Napi::Value Sensor::Choose(const Napi::CallbackInfo& info) {
   for (Hook& hook : hooks_) {
     if (!wanted.count(hook.program)) Detach(hook.program);
     else if (!attached_.count(hook.program)) Attach(hook, cgroup_fd);
+    if (attached_.count(hook.program)) Flag(hook.program, true);
   }
   // A thread that ends shows process_exit where the saved registers lie (ebpf/lib/compat.h), before the first connect.
   std::thread([] {}).join();

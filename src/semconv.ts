@@ -85,4 +85,5 @@ export const SENSOR_HOOKS = 'agentsmith.sensor.hooks';
 export const SENSOR_MISSING = 'agentsmith.sensor.missing';
 export const SENSOR_TIER = 'agentsmith.sensor.tier';
 export const SOCKET_FD = 'agentsmith.network.socket.fd';
+export const UNVERIFIED = 'agentsmith.unverified';
 export const UTS_NODENAME = 'agentsmith.uts.nodename';

@@ -40,4 +40,16 @@ static __always_inline bool is_mapped(const u32 *address)
 	return !address[0] && !address[1] && address[2] == bpf_htonl(0xffff);
 }
 
+/* The socket behind a descriptor of `task`, the current one; NULL when it is none. */
+static __always_inline struct sock *socket_of(struct task_struct *task, u32 fd)
+{
+	struct file *file = task__file(task, fd);
+	struct socket *socket;
+
+	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	return BPF_CORE_READ(socket, sk);
+}
+
 #endif

@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { EventType, networkConnect, processExec, processExit, processFork } from './layout.gen.ts';
+import {
+  EventType,
+  networkBind,
+  networkConnect,
+  processCredentialChange,
+  processExec,
+  processExit,
+  processFork,
+} from './layout.gen.ts';
 
 /** A member of a record, as ebpf/gen-layout.ts describes it; `type` is the typedef in ebpf/events.h. */
 export interface Field<T extends string = string> {
@@ -16,6 +24,8 @@ const STRUCTS: ReadonlyMap<number, Struct> = new Map<number, Struct>([
   [EventType.PROCESS_FORK, processFork],
   [EventType.PROCESS_EXIT, processExit],
   [EventType.NETWORK_CONNECT, networkConnect],
+  [EventType.NETWORK_BIND, networkBind],
+  [EventType.PROCESS_CREDENTIAL_CHANGE, processCredentialChange],
 ]);
 
 /** The {offset, length} pairs of a struct, nested ones too. */

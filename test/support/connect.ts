@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { constants } from 'node:os';
-import { expectBetween, expectRecord } from './expect.ts';
+import { errnoName, expectBetween, expectRecord } from './expect.ts';
 import { skip } from './triggers.ts';
 import type { Truth } from './truth.ts';
 import type { Attributes, Watch, WatchedRecord } from './watch.ts';
@@ -96,7 +95,7 @@ export function expectConnect(
   } = expected;
   const { attributes } = record;
   const told = (name: string) => attributes[name];
-  const errno = Object.entries(constants.errno).find(([, number]) => number === -attempt.result)?.[0];
+  const errno = errnoName(attempt.result);
   const address = plain(attempt.peer.address);
   const error = outcome === 'failed' ? '_OTHER' : outcome === 'result' ? errno : undefined;
   const took = told('agentsmith.network.connect.duration') as number;

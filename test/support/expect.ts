@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import { constants } from 'node:os';
 import { block, escaped, type Proc, pidOf, present, tidOf } from './truth.ts';
 import type { Attributes, Watch, WatchedRecord } from './watch.ts';
 
@@ -78,4 +79,9 @@ export function expectBetween(
   assert.ok(at >= BigInt(before) - CLOCK_SLACK_NS, `${at} is before ${before}`);
   assert.ok(at <= BigInt(after) + CLOCK_SLACK_NS, `${at} is after ${after}`);
   assert.ok(record.observed >= record.time - CLOCK_SLACK_NS, 'observed before it happened');
+}
+
+/** The name of a negative errno. */
+export function errnoName(result: number): string | undefined {
+  return Object.entries(constants.errno).find(([, number]) => number === -result)?.[0];
 }
