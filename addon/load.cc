@@ -90,6 +90,11 @@ void reuse_maps(bpf_object* object, const bpf_object* first) {
   }
 }
 
+size_t size_of(const bpf_object* object, const char* name) {
+  const bpf_map* map = bpf_object__find_map_by_name(object, name);
+  return map ? bpf_map__value_size(map) : 0;
+}
+
 bpf_object* open_object(const Settings& settings, const std::pair<const void*, size_t>& bytes, bpf_object* first) {
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "agentsmith");
   bpf_object* object = bpf_object__open_mem(bytes.first, bytes.second, &options);
@@ -108,7 +113,11 @@ bpf_object* open_object(const Settings& settings, const std::pair<const void*, s
     bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "ring"), settings.ring_bytes);
     // One for each CPU, and those that can be borrowed: ebpf/lib/task.h.
     bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "scratches"), cpus + std::max(cpus, kScratchTries));
-    if (first) reuse_maps(object, first);
+    if (first) {
+      // The other object: it has none of the programs that this one lacks, and libbpf would unmap by a wrong size.
+      if (size_of(object, ".bss") != size_of(first, ".bss")) throw LoadError("ENOHOOKS", "no object has this program");
+      reuse_maps(object, first);
+    }
   } catch (...) {
     bpf_object__close(object);
     throw;

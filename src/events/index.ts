@@ -2,12 +2,13 @@
 import type { EventDefinition } from './event.ts';
 import { networkBind } from './network-bind.ts';
 import { networkConnect } from './network-connect.ts';
+import { processCredentialChange } from './process-credential-change.ts';
 import { processExec } from './process-exec.ts';
 import { processExit } from './process-exit.ts';
 
 /** Every event, in the order of the docs. A new one is a line here (CONTRIBUTING.md). */
 export function eventDefinitions(options: { redact: boolean }): readonly EventDefinition[] {
-  return [processExec(options), processExit, networkConnect, networkBind];
+  return [processExec(options), processExit, networkConnect, networkBind, processCredentialChange];
 }
 
 /** Programs that run whatever events are on: they tell user space which processes there are. */
