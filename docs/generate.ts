@@ -28,6 +28,7 @@ const SEVERITY: Readonly<Record<number, string>> = {
 /** What an attribute says; a name without an entry fails the unit test that compares the pages. */
 const MEANING: Readonly<Record<string, string>> = {
   [at.ATTR_ERROR_TYPE]: 'errno name; `_OTHER` where only the failure is known',
+  [at.ATTR_FILE_PATH]: 'of an exec that failed: what was to be executed',
   [at.ATTR_NETWORK_LOCAL_ADDRESS]:
     'of a connection over TCP once it is known, over UDP where trampolines load',
   [at.ATTR_NETWORK_LOCAL_PORT]:
@@ -74,6 +75,7 @@ const MEANING: Readonly<Record<string, string>> = {
   [at.EVENT_CPU]: 'with the sequence: identity of the record on this host',
   [at.EVENT_HOOK]: 'only with `--detail all`',
   [at.EVENT_SEQUENCE]: 'per CPU; a missing number is a gap, a repeated one a duplicate',
+  [at.FILE_UNRESOLVED]: "the path is the caller's, made absolute: links in it are not followed",
   [at.NAMESPACE_MNT]: '',
   [at.NAMESPACE_NET]: '',
   [at.NAMESPACE_PID]: '',

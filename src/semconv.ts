@@ -14,6 +14,7 @@ export {
   ATTR_NETWORK_TYPE,
 } from '@opentelemetry/semantic-conventions';
 
+export const ATTR_FILE_PATH = 'file.path';
 export const ATTR_PROCESS_ARGS_COUNT = 'process.args_count';
 export const ATTR_PROCESS_COMMAND_ARGS = 'process.command_args';
 export const ATTR_PROCESS_CREATION_TIME = 'process.creation.time';
@@ -55,6 +56,7 @@ export const ESCAPED = 'agentsmith.escaped';
 export const EVENT_CPU = 'agentsmith.event.cpu';
 export const EVENT_HOOK = 'agentsmith.event.hook';
 export const EVENT_SEQUENCE = 'agentsmith.event.sequence';
+export const FILE_UNRESOLVED = 'agentsmith.file.unresolved';
 export const GAP_COUNT = 'agentsmith.gap.count';
 export const GAP_END = 'agentsmith.gap.end';
 export const GAP_EVENT = 'agentsmith.gap.event';

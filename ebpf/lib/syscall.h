@@ -177,6 +177,14 @@ static __always_inline u64 call_argument(struct task_struct *task, const struct 
 	return 0;
 }
 
+/* Bytes of a pointer in the memory of who makes the call that ends. x32 calls that take pointers have numbers of their own. */
+static __always_inline u32 call_pointer_size(struct task_struct *task, const struct pt_regs *regs)
+{
+	if (!bpf_core_field_exists(struct pt_regs___x86, orig_ax))
+		return 8;
+	return syscall_is_compat(task) || (u32)((const struct pt_regs___x86 *)regs)->orig_ax >= X32_SYSCALL_BIT ? 4 : 8;
+}
+
 /* Hands the call over to the program that stands behind `mine` in its row; comes back when there is none. */
 static __always_inline void syscall_next(void *ctx, u32 call, enum syscall_slot mine)
 {
