@@ -137,6 +137,30 @@ function eventSection(event: EventDefinition): string {
   return `${page}\n`;
 }
 
+const KNOWLEDGE: readonly (readonly [string, string, string, string])[] = [
+  [
+    'failed exec',
+    'no',
+    "yes; path and arguments are the caller's memory",
+    "yes; path and arguments are the caller's memory",
+  ],
+  [
+    'error of a connect that fails at once',
+    '`_OTHER`; none for UDP',
+    'exact, told when the socket is closed; UDP at once',
+    'exact',
+  ],
+  ['source port of a connected UDP socket', 'no', 'no', 'yes'],
+  ['failed bind', 'no', "yes; the address is the caller's memory", 'no'],
+  ['gain of privileges by exec', 'yes', 'yes', 'yes'],
+  [
+    'gain of privileges by a system call',
+    'no',
+    'set*id, capset, unshare, setns; the first one not of a thread that is older than the agent and did not exec since',
+    'yes, and by exploits that use commit_creds',
+  ],
+];
+
 /** docs/events.md */
 export function eventsPage(events: readonly EventDefinition[]): string {
   let page = `${HEAD}# Events\n\nEvery record has the attributes of its event, the process block of its actor at the moment of the event, and the\nlast six. An attribute that is not known is absent. Names that start with \`agentsmith.\` are ours; all others are\nOpenTelemetry's, with its meaning.\n\n`;
@@ -164,6 +188,9 @@ export function eventsPage(events: readonly EventDefinition[]): string {
   ]) {
     page += row(`\`${name}\``, meaning(name));
   }
+  page += `\n## What each profile can know\n\nTier A has BPF trampolines. On tier B the exit of system calls is watched while an event is on that needs it; others\nprofit from that, and without it cost other system calls nothing.\n\n`;
+  page += table('fact', 'tier B, no system calls', 'tier B, system calls', 'tier A');
+  for (const facts of KNOWLEDGE) page += row(...facts);
   page += `\n## Of the agent itself\n\n\`agentsmith.sensor.start\` and \`agentsmith.sensor.stop\` (\`${at.SENSOR_TIER}\`, \`${at.SENSOR_HOOKS}\`, \`${at.SENSOR_MISSING}\`), and\n\`agentsmith.sensor.gap\` (WARN) where records were lost: \`${at.GAP_EVENT}\`, \`${at.GAP_COUNT}\`, \`${at.GAP_REASON}\`, \`${at.GAP_START}\`, \`${at.GAP_END}\`.\n`;
   return page;
 }

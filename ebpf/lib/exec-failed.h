@@ -38,8 +38,13 @@ static long args__step(u32 i, struct args_walk *w)
 	}
 	n = bpf_probe_read_user_str(scratch->bytes + MASK(w->offset, SCRATCH_SIZE - 1), PATH_TEXT_MAX, (void *)string);
 	/* One that fills the room was cut. */
-	if (n <= 0 || n >= PATH_TEXT_MAX)
+	if (n < 0 || n >= PATH_TEXT_MAX)
 		return 1;
+	/* Of an empty string older kernels (6.1, 6.12) say 0 instead of 1, its NUL. */
+	if (!n) {
+		scratch->bytes[MASK(w->offset, SCRATCH_SIZE - 1)] = 0;
+		n = 1;
+	}
 	w->offset += n;
 	w->at += w->width;
 	w->count++;

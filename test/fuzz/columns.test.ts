@@ -2,11 +2,18 @@
 // Straight bytes and readable records are the same whatever the kernel sends; hand-made cases: unit/events/straight.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { connectValues, execValues, exitValues, forkValues } from '../support/arbitraries.ts';
+import {
+  bindValues,
+  connectValues,
+  credentialValues,
+  execValues,
+  exitValues,
+  forkValues,
+} from '../support/arbitraries.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { LANES, straightAndReadable } from '../support/lanes.ts';
 import { officialRequest } from '../support/official.ts';
-import { connect, exec, exit, fork, introduction } from '../support/records.ts';
+import { bind, connect, credentialChange, exec, exit, fork, introduction } from '../support/records.ts';
 
 const lanes = fc.constantFrom(...LANES);
 
@@ -14,6 +21,8 @@ const RECORDS: Readonly<Record<string, [number, fc.Arbitrary<Buffer>]>> = {
   exec: [6000, execValues.map(exec)],
   exit: [5000, exitValues.map(exit)],
   connect: [9000, connectValues.map(connect)],
+  bind: [4000, bindValues.map(bind)],
+  'credential change': [4000, credentialValues.map(credentialChange)],
 };
 
 describe('for any record, straight bytes are those of the official serializer:', function () {
@@ -38,6 +47,8 @@ describe('for any record, straight bytes are those of the official serializer:',
       execValues.map(exec),
       exitValues.map(exit),
       connectValues.map(connect),
+      bindValues.map(bind),
+      credentialValues.map(credentialChange),
     );
     fuzz(
       600,

@@ -4,18 +4,34 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import {
   EventType,
+  networkBind,
   networkConnect,
+  processCredentialChange,
   processExec,
   processExit,
   processFork,
 } from '../../src/decode/layout.gen.ts';
 import type { RecordBatch } from '../../src/decode/record.ts';
-import { connectValues, execValues, exitValues, forkValues } from '../support/arbitraries.ts';
+import {
+  bindValues,
+  connectValues,
+  credentialValues,
+  execValues,
+  exitValues,
+  forkValues,
+} from '../support/arbitraries.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { eachEvent, LANES } from '../support/lanes.ts';
-import { batchOf, connect, exec, exit, fork, OBSERVED } from '../support/records.ts';
+import { batchOf, bind, connect, credentialChange, exec, exit, fork, OBSERVED } from '../support/records.ts';
 
-const SIZES = [processExec, processFork, processExit, networkConnect].map((struct) => struct.SIZE);
+const SIZES = [
+  processExec,
+  processFork,
+  processExit,
+  networkConnect,
+  networkBind,
+  processCredentialChange,
+].map((struct) => struct.SIZE);
 
 /** The batch read to its end, every event made readable; what came out, for comparison. */
 function readAll(batch: RecordBatch): { events: unknown[]; malformed: number } {
@@ -41,7 +57,7 @@ const crafted = fc
   .tuple(
     fc.constantFrom(...SIZES, 48, 0),
     fc.nat({ max: 80 }),
-    fc.oneof(fc.nat({ max: 7 }), fc.nat({ max: 0xffff })),
+    fc.oneof(fc.nat({ max: EventType.TYPES }), fc.nat({ max: 0xffff })),
     fc.uint8Array({ minLength: 40, maxLength: 40 }),
     fc.array(fc.oneof({ weight: 6, arbitrary: fc.constant([0, 0]) }, { weight: 1, arbitrary: text }), {
       minLength: 9,
@@ -78,6 +94,8 @@ const whole = fc.oneof(
   forkValues.map(fork),
   exitValues.map(exit),
   connectValues.map(connect),
+  bindValues.map(bind),
+  credentialValues.map(credentialChange),
 );
 
 describe('the decoder', function () {
