@@ -64,7 +64,7 @@ const MEANING: Readonly<Record<string, string>> = {
   [at.CONNECT_DURATION]: 'seconds from the call to the result',
   [at.CONNECT_ID]: "the socket's cookie",
   [at.CONNECT_PENDING]: 'still open after 30 s; the end follows under the same id',
-  [at.CONNECT_RESULT]: '0 or -errno; absent for UDP, and where only the failure is known',
+  [at.CONNECT_RESULT]: '0 or -errno; absent where only the failure is known, and for UDP where the end of the call is not seen',
   [at.CREDENTIAL_OLD_CAPABILITIES]: 'before',
   [at.CREDENTIAL_OLD_GROUP_ID]: 'effective, before',
   [at.CREDENTIAL_OLD_PERMITTED]: 'before',
@@ -105,7 +105,7 @@ const MEANING: Readonly<Record<string, string>> = {
   [at.PROCESS_STDOUT_PATH]: 'as stdin',
   [at.PROCESS_TTY]: '`/dev/pts/0`',
   [at.REDACTED]: 'attributes in which a secret was replaced',
-  [at.SOCKET_FD]: 'when connect(2) itself was called',
+  [at.SOCKET_FD]: 'when connect(2) itself was called, or socketcall',
   [at.UNVERIFIED]:
     "attributes that come from the caller's memory after the call, which it may have changed meanwhile",
   [at.UTS_NODENAME]: '',
