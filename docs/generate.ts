@@ -64,7 +64,8 @@ const MEANING: Readonly<Record<string, string>> = {
   [at.CONNECT_DURATION]: 'seconds from the call to the result',
   [at.CONNECT_ID]: "the socket's cookie",
   [at.CONNECT_PENDING]: 'still open after 30 s; the end follows under the same id',
-  [at.CONNECT_RESULT]: '0 or -errno; absent where only the failure is known, and for UDP where the end of the call is not seen',
+  [at.CONNECT_RESULT]:
+    '0 or -errno; absent where only the failure is known, and for UDP where the end of the call is not seen',
   [at.CREDENTIAL_OLD_CAPABILITIES]: 'before',
   [at.CREDENTIAL_OLD_GROUP_ID]: 'effective, before',
   [at.CREDENTIAL_OLD_PERMITTED]: 'before',
