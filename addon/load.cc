@@ -186,6 +186,18 @@ bpf_object* try_object(const Settings& settings, const std::pair<const void*, si
   }
 }
 
+/** Whether this object has a program that failed to load from the one before it. */
+bool is_better(const std::pair<const void*, size_t>& bytes, const std::vector<Hook>& hooks) {
+  bpf_object* object = bpf_object__open_mem(bytes.first, bytes.second, nullptr);
+  if (!object) return false;
+  bool found = false;
+  for (const Hook& hook : hooks) {
+    found |= !hook.error.empty() && bpf_object__find_program_by_name(object, hook.program.c_str());
+  }
+  bpf_object__close(object);
+  return found;
+}
+
 }  // namespace
 
 bpf_object* load_object(const Settings& settings, std::vector<Hook>& hooks, bpf_object* first) {
@@ -193,7 +205,10 @@ bpf_object* load_object(const Settings& settings, std::vector<Hook>& hooks, bpf_
   libbpf_set_print(keep_log);
   for (size_t i = 0;; i++) {
     try {
-      return try_object(settings, settings.objects.at(i), hooks, first);
+      bpf_object* object = try_object(settings, settings.objects.at(i), hooks, first);
+      if (first || i + 1 == settings.objects.size() || !is_better(settings.objects[i + 1], hooks)) return object;
+      // A few simple programs of the first load where those that matter need the second.
+      bpf_object__close(object);
     } catch (const LoadError& e) {
       if (e.code != "ENOHOOKS" || i + 1 == settings.objects.size()) throw;
     }
