@@ -99,6 +99,11 @@ void set_dns_ports(bpf_object* object, const std::vector<uint16_t>& ports) {
   if (at) memcpy(at, list, sizeof list);
 }
 
+size_t size_of(const bpf_object* object, const char* name) {
+  const bpf_map* map = bpf_object__find_map_by_name(object, name);
+  return map ? bpf_map__value_size(map) : 0;
+}
+
 bpf_object* open_object(const Settings& settings, const std::pair<const void*, size_t>& bytes, bpf_object* first) {
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "agentsmith");
   bpf_object* object = bpf_object__open_mem(bytes.first, bytes.second, &options);
@@ -118,7 +123,11 @@ bpf_object* open_object(const Settings& settings, const std::pair<const void*, s
     bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "ring"), settings.ring_bytes);
     // One for each CPU, and those that can be borrowed: ebpf/lib/task.h.
     bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "scratches"), cpus + std::max(cpus, kScratchTries));
-    if (first) reuse_maps(object, first);
+    if (first) {
+      // The other object: it has none of the programs that this one lacks, and libbpf would unmap by a wrong size.
+      if (size_of(object, ".bss") != size_of(first, ".bss")) throw LoadError("ENOHOOKS", "no object has this program");
+      reuse_maps(object, first);
+    }
   } catch (...) {
     bpf_object__close(object);
     throw;
@@ -187,6 +196,18 @@ bpf_object* try_object(const Settings& settings, const std::pair<const void*, si
   }
 }
 
+/** Whether this object has a program that failed to load from the one before it. */
+bool is_better(const std::pair<const void*, size_t>& bytes, const std::vector<Hook>& hooks) {
+  bpf_object* object = bpf_object__open_mem(bytes.first, bytes.second, nullptr);
+  if (!object) return false;
+  bool found = false;
+  for (const Hook& hook : hooks) {
+    found |= !hook.error.empty() && bpf_object__find_program_by_name(object, hook.program.c_str());
+  }
+  bpf_object__close(object);
+  return found;
+}
+
 }  // namespace
 
 bpf_object* load_object(const Settings& settings, std::vector<Hook>& hooks, bpf_object* first) {
@@ -194,7 +215,10 @@ bpf_object* load_object(const Settings& settings, std::vector<Hook>& hooks, bpf_
   libbpf_set_print(keep_log);
   for (size_t i = 0;; i++) {
     try {
-      return try_object(settings, settings.objects.at(i), hooks, first);
+      bpf_object* object = try_object(settings, settings.objects.at(i), hooks, first);
+      if (first || i + 1 == settings.objects.size() || !is_better(settings.objects[i + 1], hooks)) return object;
+      // A few simple programs of the first load where those that matter need the second.
+      bpf_object__close(object);
     } catch (const LoadError& e) {
       if (e.code != "ENOHOOKS" || i + 1 == settings.objects.size()) throw;
     }

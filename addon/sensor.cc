@@ -33,6 +33,7 @@ constexpr uint64_t kSlowWindowMs = 1000;
 constexpr uint64_t kCompanyMs = 10;
 constexpr uint64_t kSlowTickMs = 1000;
 constexpr size_t kExcludedMax = 8;
+constexpr size_t kProgramsMax = 128;  // `attached` of ebpf/lib/ring.h
 constexpr size_t kCountersWords = 7;  // struct counters
 
 Napi::Error error(Napi::Env env, const std::string& code, const std::string& message) {
@@ -140,8 +141,9 @@ void Sensor::MapGlobals() {
   enabled_events_ = static_cast<uint64_t*>(globals_by_name_["enabled_events"].first);
   wake_at_ = static_cast<uint32_t*>(globals_by_name_["wake_at"].first);
   excluded_ = static_cast<uint32_t*>(globals_by_name_["excluded"].first);
-  if (!enabled_events_ || !wake_at_ || !excluded_) {
-    throw LoadError("ENOLAYOUT", "the BPF object lacks enabled_events, wake_at or excluded");
+  running_ = static_cast<uint32_t*>(globals_by_name_["attached"].first);
+  if (!enabled_events_ || !wake_at_ || !excluded_ || !running_) {
+    throw LoadError("ENOLAYOUT", "the BPF object lacks enabled_events, wake_at, excluded or attached");
   }
 }
 
@@ -191,6 +193,7 @@ void Sensor::Attach(Hook& hook, int cgroup_fd) {
 void Sensor::Detach(const std::string& program) {
   const auto at = attached_.find(program);
   if (at == attached_.end()) return;
+  Flag(program, false);
   bpf_link__destroy(at->second);
   for (const Hook& hook : hooks_) {
     if (hook.program == program && hook.slot) bpf_map_delete_elem(bpf_map__fd(Map("syscall_exits")), &hook.slot);
@@ -243,6 +246,20 @@ Napi::Value Sensor::Verify(const Napi::CallbackInfo& info) {
   return out;
 }
 
+/** Tells the programs whether one of them runs (ebpf/lib/ring.h); those that send no record have no number. */
+void Sensor::Flag(const std::string& program, bool attached) {
+  const btf* types = bpf_object__btf(objects_.front());
+  const int id = btf__find_by_name_kind(types, "program", BTF_KIND_ENUM);
+  if (id < 0) return;
+  const btf_type* type = btf__type_by_id(types, id);
+  const struct btf_enum* value = btf_enum(type);
+  for (int i = 0; i < btf_vlen(type); i++, value++) {
+    if ("PROGRAM_" + program != btf__name_by_offset(types, value->name_off)) continue;
+    const uint32_t number = value->val;
+    if (number < kProgramsMax) __atomic_store_n(&running_[number], attached ? number : 0, __ATOMIC_SEQ_CST);
+  }
+}
+
 void Sensor::DetachAll() {
   while (!attached_.empty()) Detach(std::string(attached_.begin()->first));
 }
@@ -263,6 +280,7 @@ Napi::Value Sensor::Choose(const Napi::CallbackInfo& info) {
   for (Hook& hook : hooks_) {
     if (!wanted.count(hook.program)) Detach(hook.program);
     else if (!attached_.count(hook.program)) Attach(hook, cgroup_fd);
+    if (attached_.count(hook.program)) Flag(hook.program, true);
   }
   // A thread that ends shows process_exit where the saved registers lie (ebpf/lib/compat.h), before the first connect.
   std::thread([] {}).join();

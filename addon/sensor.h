@@ -39,6 +39,7 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   void Load(const std::set<std::string>& programs);
   void Attach(Hook& hook, int cgroup_fd);
   void Detach(const std::string& program);
+  void Flag(const std::string& program, bool attached);
   void DetachAll();
   bool IsAttached(const Hook& hook, bpf_link* link);
   bpf_map* Map(const char* name);
@@ -61,7 +62,7 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   uint64_t ring_bytes_ = 0;
   unsigned long* consumer_ = nullptr;        // the one page of the ring that we write
   const unsigned long* producer_ = nullptr;  // followed by the data, mapped twice in a row
-  uint8_t* globals_ = nullptr;               // .bss: enabled_events, wake_at, excluded
+  uint8_t* globals_ = nullptr;               // .bss: enabled_events, wake_at, excluded, attached
   size_t globals_size_ = 0;
   std::map<std::string, std::pair<void*, size_t>> globals_by_name_;
   /** What was written there: nobody else has any business with it. */
@@ -70,6 +71,7 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   uint64_t* enabled_events_ = nullptr;
   uint32_t* wake_at_ = nullptr;
   uint32_t* excluded_ = nullptr;
+  uint32_t* running_ = nullptr;              // by enum program
 
   Napi::Reference<Napi::ArrayBuffer> buffer_;
   uint8_t* bytes_ = nullptr;

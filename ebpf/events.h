@@ -14,6 +14,7 @@
 typedef __u64 boot_ns;      /* nanoseconds since boot, suspend included (CLOCK_BOOTTIME) */
 typedef __u64 nanos;        /* a duration */
 typedef __u64 identifier;   /* 64 bits that are only compared and printed: inode, cgroup id, cookie */
+typedef __u64 capabilities; /* a set of them, bit = CAP_ */
 typedef __u64 counter;      /* counts up; stays below 2^53 */
 typedef __u32 pid_id;       /* in the host's pid namespace unless the name says otherwise */
 typedef __u32 uid_id;
@@ -44,8 +45,10 @@ enum event_type {
 	EVENT_PROCESS_EXEC = 3,
 	EVENT_PROCESS_EXIT = 4,
 	EVENT_NETWORK_CONNECT = 5,
+	EVENT_NETWORK_BIND = 6,
 	EVENT_DNS_QUERY = 7,
 	EVENT_DNS_ANSWER = 8,
+	EVENT_PROCESS_CREDENTIAL_CHANGE = 19,
 	EVENT_DNS_SEGMENT = 20,     /* of a TCP stream, or several datagrams: user space finds the messages; not exported */
 	EVENT_TYPES = 32,           /* room for what comes; each costs one struct counters a CPU */
 };
@@ -62,6 +65,23 @@ enum program {
 	PROGRAM_network_connect_release,
 	PROGRAM_dns_egress,
 	PROGRAM_dns_ingress,
+	PROGRAM_network_connect_exit,
+	PROGRAM_network_connect_tcp4,
+	PROGRAM_network_connect_tcp6,
+	PROGRAM_network_connect_udp4,
+	PROGRAM_network_connect_udp6,
+	PROGRAM_network_bind4,
+	PROGRAM_network_bind6,
+	PROGRAM_network_bind_exit,
+	PROGRAM_process_exec_exit,
+	PROGRAM_process_exec_call,
+	PROGRAM_process_exec_at_call,
+	PROGRAM_process_exec_compat_call,
+	PROGRAM_process_exec_at_compat_call,
+	PROGRAM_process_exec_arm64_call,
+	PROGRAM_process_exec_at_arm64_call,
+	PROGRAM_process_credential_commit,
+	PROGRAM_process_credential_exit,
 };
 
 /* Starts every record; `size` is a multiple of 8, so the next record is aligned too. */
@@ -118,9 +138,14 @@ enum exec_flag {
 	EXEC_MEMFD = 2,             /* the executable lies in shared memory without a name */
 	EXEC_DELETED = 4,           /* the executable had no link left */
 	EXEC_ENVIRONMENT_TRUNCATED = 8, /* a variable was cut, or not all were looked at */
+	EXEC_FAILED = 16,           /* nothing was started: `result` says why */
 };
 
-/* What a process runs. As EVENT_PROCESS it introduces a process that was never seen to exec. */
+/*
+ * What a process runs. As EVENT_PROCESS it introduces a process that was never seen to exec. With EXEC_FAILED it is what
+ * the caller asked for, as its memory says after the call: `argv`, `script` (the path), and in `executable` the place
+ * where a relative path begins when that is not the working directory.
+ */
 struct process_exec {
 	struct header header;
 	struct who who;
@@ -138,6 +163,8 @@ struct process_exec {
 	struct stdio stdin;
 	struct stdio stdout;
 	struct stdio stderr;
+	err_no result;
+	__u32 unused;
 };
 
 /* `origin` is who called clone; with CLONE_PARENT that is not the child's parent, but its image is the child's. */
@@ -208,6 +235,40 @@ struct dns_message {
 	__u32 size;                 /* of the whole message, of which `message` may be the beginning */
 	__u32 tcp_sequence;         /* of the segment's first byte; of datagrams that came as one packet, the size of each */
 	struct text message;
+	__u32 unused;
+};
+
+enum bind_flag {
+	BIND_FAILED = 1,            /* `result` says why; the address is what the caller asked for, as its memory says */
+	BIND_ADDRESS_KNOWN = 2,     /* `addr` and `port` hold */
+	BIND_MAPPED = 4,            /* an IPv4 address written as IPv6 */
+};
+
+struct network_bind {
+	struct header header;
+	struct who who;
+	__u8 addr[16];              /* IPv4 in the first four bytes */
+	port port;                  /* after the kernel chose it */
+	__u16 family;               /* AF_INET or AF_INET6, mapped addresses already as AF_INET */
+	__u16 protocol;
+	__u16 unused;
+	err_no result;
+	__u32 flags;                /* enum bind_flag */
+};
+
+/* `who` has the new ids. */
+struct process_credential_change {
+	struct header header;
+	struct who who;
+	capabilities permitted;
+	capabilities effective;
+	capabilities old_permitted;
+	capabilities old_effective;
+	uid_id old_uid;
+	uid_id old_euid;
+	uid_id old_suid;
+	gid_id old_egid;
+	ns_inode old_user_ns;
 	__u32 unused;
 };
 

@@ -17,6 +17,7 @@ typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;
 typedef __u64 u64;
+typedef __s32 s32;
 typedef __s64 s64;
 typedef _Bool bool;
 #define true 1
@@ -26,6 +27,7 @@ typedef _Bool bool;
 #define PF_KTHREAD 0x00200000
 #define SIGNAL_GROUP_EXIT 0x00000004
 #define S_IFMT 0170000
+#define S_IFSOCK 0140000
 #define TS_COMPAT 0x0002
 
 #define AF_INET 2
@@ -53,7 +55,14 @@ struct net { struct ns_common ns; };
 struct user_namespace { struct ns_common ns; };
 struct upid { int nr; struct pid_namespace *ns; };
 struct pid { unsigned int level; struct upid numbers[1]; };
-struct cred { kuid_t uid, suid, euid; kgid_t gid, egid; struct user_namespace *user_ns; };
+/* Two words before 6.3, one of 64 bits since: the same bytes. */
+typedef struct { u64 val; } kernel_cap_t;
+struct cred {
+	kuid_t uid, suid, euid;
+	kgid_t gid, egid;
+	kernel_cap_t cap_permitted, cap_effective;
+	struct user_namespace *user_ns;
+};
 struct nsproxy { struct uts_namespace *uts_ns; struct mnt_namespace *mnt_ns; struct net *net_ns; };
 struct tty_driver { int major, minor_start; };
 struct tty_struct { struct tty_driver *driver; int index; };
@@ -104,7 +113,7 @@ struct dentry { struct dentry *d_parent; struct qstr d_name; struct inode *d_ino
 struct vfsmount { struct dentry *mnt_root; };
 struct mount { struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; };
 struct path { struct vfsmount *mnt; struct dentry *dentry; };
-struct file { struct path f_path; struct inode *f_inode; };
+struct file { struct path f_path; struct inode *f_inode; void *private_data; };
 struct fdtable { unsigned int max_fds; struct file **fd; };
 struct files_struct { struct fdtable *fdt; };
 struct fs_struct { struct path pwd; };
@@ -115,11 +124,14 @@ struct in6_addr { union { u8 u6_addr8[16]; } in6_u; };
 struct sock_common {
 	u16 skc_family;
 	u16 skc_num;
+	volatile unsigned char skc_state;
+	struct { s64 counter; } skc_cookie;
 	u32 skc_rcv_saddr;
 	struct in6_addr skc_v6_rcv_saddr;
 };
 typedef struct { int owned; } socket_lock_t;
-struct sock { struct sock_common __sk_common; socket_lock_t sk_lock; int sk_err; };
+struct sock { struct sock_common __sk_common; socket_lock_t sk_lock; int sk_err; u16 sk_protocol; };
+struct socket { struct sock *sk; };
 struct inet_sock { __be16 inet_sport; };
 struct sk_buff;
 struct pt_regs;

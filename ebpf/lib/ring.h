@@ -26,6 +26,7 @@ const volatile u32 possible_cpus __weak = 1;
 /* Written while running. */
 u64 enabled_events __weak = 0;                   /* bit = enum event_type; what is not exported takes no number */
 u32 wake_at __weak = 0;                          /* user space sleeps: wake it at so many waiting bytes; ~0 = awake */
+enum program attached[128] __weak = {};          /* by itself: it runs, so others may rely on what it will tell */
 u32 excluded[8] __weak = {};                     /* the agent's own tgid and those of its helpers; 0 = free */
 
 struct {
@@ -89,6 +90,11 @@ static __always_inline bool is_excluded(u32 tgid)
 static __always_inline bool is_enabled(enum event_type type)
 {
 	return enabled_events >> type & 1;
+}
+
+static __always_inline bool is_attached(enum program program)
+{
+	return attached[program] == program;
 }
 
 /* Counts the attempt; false when it ends here because the actor is the agent itself. */

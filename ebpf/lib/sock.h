@@ -25,7 +25,8 @@ struct connect_attempt {
 	u32 admission;              /* enum admission */
 };
 
-enum attempt_state { ATTEMPT_NONE, ATTEMPT_OPEN, ATTEMPT_REPORTED_PENDING };
+/* SENT: the call is over and its handshake is not; only told apart where the end of the call is seen. */
+enum attempt_state { ATTEMPT_NONE, ATTEMPT_OPEN, ATTEMPT_SENT, ATTEMPT_REPORTED_PENDING };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -34,10 +35,70 @@ struct {
 	__type(value, struct connect_attempt);
 } attempts SEC(".maps") __weak;
 
+/* Why a call failed whose attempt is still open: the exit of system calls cannot reach the storage of a socket. */
+struct connect_error {
+	u64 time;
+	s32 result;
+	u32 unused;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);                   /* sockets that failed and are not closed yet; one less exact when evicted */
+	__type(key, u64);                            /* cookie */
+	__type(value, struct connect_error);
+} connect_errors SEC(".maps") __weak;
+
+/* A datagram socket is connected when its call returns: until then the attempt waits here for its result. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);                   /* threads that are inside the call at this moment */
+	__type(key, u64);                            /* pid and tid */
+	__type(value, struct connect_attempt);
+} datagram_calls SEC(".maps") __weak;
+
 /* ::ffff:a.b.c.d */
 static __always_inline bool is_mapped(const u32 *address)
 {
 	return !address[0] && !address[1] && address[2] == bpf_htonl(0xffff);
+}
+
+/* The socket behind a descriptor of `task`, the current one; NULL when it is none. */
+static __always_inline struct sock *socket_of(struct task_struct *task, u32 fd)
+{
+	struct file *file = task__file(task, fd);
+	struct socket *socket;
+
+	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	return BPF_CORE_READ(socket, sk);
+}
+
+static __always_inline u64 cookie_of(struct sock *sk)
+{
+	u64 cookie = 0;
+
+	bpf_core_read(&cookie, sizeof(cookie), &sk->__sk_common.skc_cookie);
+	return cookie;
+}
+
+#define SOCKETCALL_CONNECT 3         /* include/uapi/linux/net.h */
+
+/* The descriptor that was passed to the socketcall that is running; its memory may lie, so the socket must be this one. */
+static __always_inline int socketcall_fd(struct task_struct *task, u64 cookie)
+{
+	struct pt_regs___x86 *x86 = BPF_CORE_READ(task, stack) + pt_regs_offset;
+	struct sock *sk;
+	u32 fd;
+
+	if (!bpf_core_field_exists(struct pt_regs___x86, orig_ax) || !pt_regs_offset ||
+	    !(task->thread_info.status & TS_COMPAT) || (u32)BPF_CORE_READ(x86, orig_ax) != 102 ||
+	    (u32)BPF_CORE_READ(x86, bx) != SOCKETCALL_CONNECT ||
+	    bpf_probe_read_user(&fd, sizeof(fd), (void *)(u64)(u32)BPF_CORE_READ(x86, cx)))
+		return -1;
+	sk = socket_of(task, fd);
+	return sk && cookie_of(sk) == cookie ? (int)fd : -1;
 }
 
 #endif

@@ -45,7 +45,7 @@ enum call {
 	CALL_BIND, CALL_CONNECT, CALL_SOCKETCALL,
 	CALL_PTRACE, CALL_PROCESS_VM_READV, CALL_PROCESS_VM_WRITEV, CALL_PIDFD_GETFD,
 	CALL_SETUID, CALL_SETGID, CALL_SETREUID, CALL_SETREGID, CALL_SETRESUID, CALL_SETRESGID, CALL_SETFSUID,
-	CALL_SETFSGID, CALL_CAPSET,
+	CALL_SETFSGID, CALL_CAPSET, CALL_UNSHARE, CALL_SETNS,
 	CALL_EXECVE, CALL_EXECVEAT,
 	CALL_INIT_MODULE, CALL_FINIT_MODULE, CALL_BPF,
 	CALLS = 64,                 /* a power of two, for the mask */
@@ -60,7 +60,7 @@ static const u8 slots_of_call[CALLS][SLOTS_PER_CALL] = {
 	[CALL_CONNECT] = { SLOT_network_connect_exit },
 	[CALL_SOCKETCALL] = { SLOT_network_bind_exit, SLOT_file_path_exit, SLOT_network_connect_exit },
 	[CALL_PTRACE ... CALL_PIDFD_GETFD] = { SLOT_process_ptrace_exit },
-	[CALL_SETUID ... CALL_CAPSET] = { SLOT_process_credential_exit },
+	[CALL_SETUID ... CALL_SETNS] = { SLOT_process_credential_exit },
 	[CALL_EXECVE ... CALL_EXECVEAT] = { SLOT_process_exec_exit },
 	[CALL_INIT_MODULE ... CALL_FINIT_MODULE] = { SLOT_kernel_module_exit },
 	[CALL_BPF] = { SLOT_kernel_bpf_exit },
@@ -77,6 +77,7 @@ static const u8 calls_x86_64[SYSCALL_TABLE] = {
 	[117] = CALL_SETRESUID, [119] = CALL_SETRESGID, [122] = CALL_SETFSUID, [123] = CALL_SETFSGID,
 	[126] = CALL_CAPSET, [133] = CALL_MKNOD, [175] = CALL_INIT_MODULE, [257] = CALL_OPENAT, [258] = CALL_MKDIRAT,
 	[259] = CALL_MKNODAT, [263] = CALL_UNLINKAT, [264] = CALL_RENAMEAT, [265] = CALL_LINKAT, [266] = CALL_SYMLINKAT,
+	[272] = CALL_UNSHARE, [308] = CALL_SETNS,
 	[310] = CALL_PROCESS_VM_READV, [311] = CALL_PROCESS_VM_WRITEV, [313] = CALL_FINIT_MODULE,
 	[316] = CALL_RENAMEAT2, [321] = CALL_BPF, [322] = CALL_EXECVEAT, [437] = CALL_OPENAT2, [438] = CALL_PIDFD_GETFD,
 };
@@ -90,7 +91,7 @@ static const u8 calls_i386[SYSCALL_TABLE] = {
 	[170] = CALL_SETRESGID, [185] = CALL_CAPSET, [203] = CALL_SETREUID, [204] = CALL_SETREGID,
 	[208] = CALL_SETRESUID, [210] = CALL_SETRESGID, [213] = CALL_SETUID, [214] = CALL_SETGID, [215] = CALL_SETFSUID,
 	[216] = CALL_SETFSGID, [295] = CALL_OPENAT, [296] = CALL_MKDIRAT, [297] = CALL_MKNODAT, [301] = CALL_UNLINKAT,
-	[302] = CALL_RENAMEAT, [303] = CALL_LINKAT, [304] = CALL_SYMLINKAT, [347] = CALL_PROCESS_VM_READV,
+	[302] = CALL_RENAMEAT, [303] = CALL_LINKAT, [304] = CALL_SYMLINKAT, [310] = CALL_UNSHARE, [346] = CALL_SETNS, [347] = CALL_PROCESS_VM_READV,
 	[348] = CALL_PROCESS_VM_WRITEV, [350] = CALL_FINIT_MODULE, [353] = CALL_RENAMEAT2, [357] = CALL_BPF,
 	[358] = CALL_EXECVEAT, [361] = CALL_BIND, [362] = CALL_CONNECT, [437] = CALL_OPENAT2, [438] = CALL_PIDFD_GETFD,
 };
@@ -98,10 +99,10 @@ static const u8 calls_i386[SYSCALL_TABLE] = {
 /* include/uapi/asm-generic/unistd.h */
 static const u8 calls_arm64[SYSCALL_TABLE] = {
 	[33] = CALL_MKNODAT, [34] = CALL_MKDIRAT, [35] = CALL_UNLINKAT, [36] = CALL_SYMLINKAT, [37] = CALL_LINKAT,
-	[38] = CALL_RENAMEAT, [56] = CALL_OPENAT, [91] = CALL_CAPSET, [105] = CALL_INIT_MODULE, [117] = CALL_PTRACE,
+	[38] = CALL_RENAMEAT, [56] = CALL_OPENAT, [91] = CALL_CAPSET, [97] = CALL_UNSHARE, [105] = CALL_INIT_MODULE, [117] = CALL_PTRACE,
 	[143] = CALL_SETREGID, [144] = CALL_SETGID, [145] = CALL_SETREUID, [146] = CALL_SETUID, [147] = CALL_SETRESUID,
 	[149] = CALL_SETRESGID, [151] = CALL_SETFSUID, [152] = CALL_SETFSGID, [200] = CALL_BIND, [203] = CALL_CONNECT,
-	[221] = CALL_EXECVE, [270] = CALL_PROCESS_VM_READV, [271] = CALL_PROCESS_VM_WRITEV, [273] = CALL_FINIT_MODULE,
+	[221] = CALL_EXECVE, [268] = CALL_SETNS, [270] = CALL_PROCESS_VM_READV, [271] = CALL_PROCESS_VM_WRITEV, [273] = CALL_FINIT_MODULE,
 	[276] = CALL_RENAMEAT2, [280] = CALL_BPF, [281] = CALL_EXECVEAT, [437] = CALL_OPENAT2, [438] = CALL_PIDFD_GETFD,
 };
 
@@ -174,6 +175,14 @@ static __always_inline u64 call_argument(struct task_struct *task, const struct 
 		return n == 0 ? arm64->orig_x0 : arm64->regs[n];
 	}
 	return 0;
+}
+
+/* Bytes of a pointer in the memory of who makes the call that ends. x32 calls that take pointers have numbers of their own. */
+static __always_inline u32 call_pointer_size(struct task_struct *task, const struct pt_regs *regs)
+{
+	if (!bpf_core_field_exists(struct pt_regs___x86, orig_ax))
+		return 8;
+	return syscall_is_compat(task) || (u32)((const struct pt_regs___x86 *)regs)->orig_ax >= X32_SYSCALL_BIT ? 4 : 8;
 }
 
 /* Hands the call over to the program that stands behind `mine` in its row; comes back when there is none. */

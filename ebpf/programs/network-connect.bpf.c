@@ -8,9 +8,12 @@
  * fires with each repeated SYN, so an attempt that stays open is found without a timer. cgroup/sock_release ends the
  * attempts that never changed state (ENETUNREACH). Hooks on the system call miss io_uring, see port 0 after a refusal
  * and slow every other call; security_socket_connect misses MSG_FASTOPEN.
+ * Why a call fails at once only its return tells: fexit on tcp_v4_connect and its like (tier A; of UDP the source port as
+ * well), or the exit of connect where system calls are watched anyway (tier B).
  * Kernels: 5.11 (socket storage in tracing programs). Escapes: AF_PACKET and raw sockets; unconnected sendto over UDP.
  */
 #include "../lib/sock.h"
+#include "../lib/syscall.h"
 
 static __always_inline void report(enum program program, struct sock *sk, struct connect_attempt *a, u64 now, u32 flags,
 				   int result, bool timed)
@@ -71,10 +74,38 @@ static __always_inline void report(enum program program, struct sock *sk, struct
 /* An attempt that nothing more will be heard of: it failed, nobody knows how; its time is when it was made. */
 static __always_inline void give_up(enum program program, struct connect_attempt *a)
 {
+	struct connect_error *known;
+	u64 cookie;
+
 	if (a->state == ATTEMPT_NONE)
 		return;
 	a->state = ATTEMPT_NONE;
-	report(program, NULL, a, a->time, CONNECT_FAILED, 0, false);
+	cookie = a->cookie;
+	known = bpf_map_lookup_elem(&connect_errors, &cookie);
+	/* One of an earlier attempt on the same socket says nothing of this. */
+	if (known && known->time >= a->time)
+		report(program, NULL, a, known->time, CONNECT_FAILED | CONNECT_RESULT_KNOWN, known->result, true);
+	else
+		report(program, NULL, a, a->time, CONNECT_FAILED, 0, false);
+}
+
+static __always_inline bool is_stream(const struct connect_attempt *a)
+{
+	return a->protocol == IPPROTO_TCP || a->protocol == IPPROTO_MPTCP;
+}
+
+/* Tier A: the return of the kernel's own function will tell. */
+static __always_inline bool is_return_seen(const struct connect_attempt *a)
+{
+	if (is_stream(a))
+		return is_attached(a->family == AF_INET ? PROGRAM_network_connect_tcp4 : PROGRAM_network_connect_tcp6);
+	return is_attached(a->family == AF_INET ? PROGRAM_network_connect_udp4 : PROGRAM_network_connect_udp6);
+}
+
+/* Tier B: the exit of the call will tell. */
+static __always_inline bool is_exit_seen(const struct connect_attempt *a)
+{
+	return (a->flags & CONNECT_FD_KNOWN) && is_attached(PROGRAM_network_connect_exit);
 }
 
 /* Everything but the state. */
@@ -109,6 +140,8 @@ static __always_inline void attempt__fill(struct bpf_sock_addr *ctx, struct conn
 	bpf_core_read(a->comm, sizeof(a->comm), &task->comm);
 	who__fill(&a->who, task);
 	fd = connect_fd(task);
+	if (fd < 0)
+		fd = socketcall_fd(task, a->cookie);
 	a->fd = fd;
 	if (fd >= 0)
 		a->flags |= CONNECT_FD_KNOWN;
@@ -117,18 +150,23 @@ static __always_inline void attempt__fill(struct bpf_sock_addr *ctx, struct conn
 static __always_inline int begin(enum program program, struct bpf_sock_addr *ctx, u16 family, const u32 *address)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	bool stream = ctx->protocol == IPPROTO_TCP || ctx->protocol == IPPROTO_MPTCP;
 	struct bpf_sock *sk = ctx->sk;
 	struct connect_attempt *a;
 
 	if (!sk)
 		return 1;
 	introduce_current(task);
-	/* A datagram socket has no handshake: that the call was made is all that will be known, and nothing is kept. */
-	if (ctx->protocol != IPPROTO_TCP && ctx->protocol != IPPROTO_MPTCP) {
+	/* A datagram socket has no handshake: where its end is not seen, the call is all that is known, and nothing is kept. */
+	if (!stream && !is_attached(family == AF_INET || is_mapped(address) ? PROGRAM_network_connect_udp4
+									     : PROGRAM_network_connect_udp6)) {
+		u64 call = bpf_get_current_pid_tgid();
 		struct connect_attempt once;
 
 		attempt__fill(ctx, &once, family, address);
-		report(program, NULL, &once, once.time, 0, 0, false);
+		once.state = ATTEMPT_NONE;
+		if (!is_exit_seen(&once) || bpf_map_update_elem(&datagram_calls, &call, &once, BPF_ANY))
+			report(program, NULL, &once, once.time, 0, 0, false);
 		return 1;
 	}
 	a = bpf_sk_storage_get(&attempts, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
@@ -171,8 +209,11 @@ int BPF_PROG(network_connect_state, struct sock *sk, int before, int after)
 	a = bpf_sk_storage_get(&attempts, sk, NULL, 0);
 	if (!a || a->state == ATTEMPT_NONE)
 		return 0;
-	a->state = ATTEMPT_NONE;
 	err = sk->sk_err;
+	/* Nothing was sent: the call, which is still running, knows why. */
+	if (after == TCP_CLOSE && !err && a->state == ATTEMPT_OPEN && (is_return_seen(a) || is_exit_seen(a)))
+		return 0;
+	a->state = ATTEMPT_NONE;
 	if (after == TCP_ESTABLISHED)
 		flags = CONNECT_RESULT_KNOWN;
 	else if (err)
@@ -191,7 +232,7 @@ int BPF_PROG(network_connect_pending, struct sock *sk)
 	struct connect_attempt *a = bpf_sk_storage_get(&attempts, sk, NULL, 0);
 	u64 now;
 
-	if (!a || a->state != ATTEMPT_OPEN)
+	if (!a || (a->state != ATTEMPT_OPEN && a->state != ATTEMPT_SENT))
 		return 0;
 	now = bpf_ktime_get_boot_ns();
 	if (now - a->time < pending_after)
@@ -206,8 +247,87 @@ int network_connect_release(struct bpf_sock *sk)
 {
 	struct connect_attempt *a = bpf_sk_storage_get(&attempts, sk, NULL, 0);
 
+	if (!a)
+		return 1;
 	/* Given up while its SYN is out: closing changes the state next, and that tells more. */
-	if (a && sk->state != TCP_SYN_SENT)
+	if (sk->state != TCP_SYN_SENT)
 		give_up(PROGRAM_network_connect_release, a);
+	else if (a->state == ATTEMPT_OPEN)
+		a->state = ATTEMPT_SENT;
 	return 1;
+}
+
+static __always_inline int returned(enum program program, struct sock *sk, int ret)
+{
+	struct connect_attempt *a = bpf_sk_storage_get(&attempts, sk, NULL, 0);
+
+	/* It may have ended meanwhile: over loopback the answer comes before the return. */
+	if (!a || a->state != ATTEMPT_OPEN)
+		return 0;
+	if (ret) {
+		a->state = ATTEMPT_NONE;
+		report(program, NULL, a, bpf_ktime_get_boot_ns(), CONNECT_FAILED | CONNECT_RESULT_KNOWN, ret, true);
+	} else if (is_stream(a)) {
+		a->state = ATTEMPT_SENT;
+	} else {
+		a->state = ATTEMPT_NONE;
+		report(program, sk, a, bpf_ktime_get_boot_ns(), CONNECT_RESULT_KNOWN, 0, true);
+	}
+	return 0;
+}
+
+SEC("fexit/tcp_v4_connect")
+int BPF_PROG(network_connect_tcp4, struct sock *sk, void *address, int size, int ret)
+{
+	return returned(PROGRAM_network_connect_tcp4, sk, ret);
+}
+
+SEC("fexit/tcp_v6_connect")
+int BPF_PROG(network_connect_tcp6, struct sock *sk, void *address, int size, int ret)
+{
+	return returned(PROGRAM_network_connect_tcp6, sk, ret);
+}
+
+SEC("fexit/__ip4_datagram_connect")
+int BPF_PROG(network_connect_udp4, struct sock *sk, void *address, int size, int ret)
+{
+	return returned(PROGRAM_network_connect_udp4, sk, ret);
+}
+
+SEC("fexit/__ip6_datagram_connect")
+int BPF_PROG(network_connect_udp6, struct sock *sk, void *address, int size, int ret)
+{
+	return returned(PROGRAM_network_connect_udp6, sk, ret);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(network_connect_exit, struct pt_regs *regs, long ret)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u32 call = call_of(task, regs), fd = call_argument(task, regs, 0);
+	u64 now = bpf_ktime_get_boot_ns(), id = bpf_get_current_pid_tgid(), cookie;
+	struct connect_error error = { .time = now, .result = ret };
+	struct connect_attempt *a;
+	struct sock *sk;
+
+	if (call == CALL_SOCKETCALL &&
+	    (fd != SOCKETCALL_CONNECT || bpf_probe_read_user(&fd, sizeof(fd), (void *)call_argument(task, regs, 1))))
+		goto next;
+	sk = socket_of(task, fd);
+	if (!sk)
+		goto next;
+	cookie = cookie_of(sk);
+	a = bpf_map_lookup_elem(&datagram_calls, &id);
+	if (a) {
+		if (a->cookie == cookie)
+			report(PROGRAM_network_connect_exit, NULL, a, now,
+			       CONNECT_RESULT_KNOWN | (ret < 0 ? CONNECT_FAILED : 0), ret, true);
+		bpf_map_delete_elem(&datagram_calls, &id);
+	} else if (ret < 0 && cookie && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE) {
+		/* Neither refused by the peer, which was told, nor still open: told when the socket is closed or tried again. */
+		bpf_map_update_elem(&connect_errors, &cookie, &error, BPF_ANY);
+	}
+next:
+	syscall_next(ctx, call, SLOT_network_connect_exit);
+	return 0;
 }

@@ -9,6 +9,16 @@
  * Kernels: 5.10 (tp_btf). Escapes: failed execs (there is no new image).
  */
 #include "../lib/filter.h"
+#include "../lib/credential.h"
+
+/* A set-id file, or one with capabilities: told behind the exec, so that user space knows the image. */
+static __always_inline void tell_credentials(struct task_struct *task)
+{
+#ifndef AGENTSMITH_LEGACY
+	if (is_enabled(EVENT_PROCESS_CREDENTIAL_CHANGE))
+		credentials__compare(PROGRAM_process_exec, task);
+#endif
+}
 
 /* What TRACE_EVENT(sched_process_exec) hands over: include/trace/events/sched.h */
 SEC("tp_btf/sched_process_exec")
@@ -43,5 +53,6 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	/* When the record is lost `known` keeps the old image, and the next event introduces the new one. */
 	if (!builder__emit(&b, &e->header, type, PROGRAM_process_exec))
 		remember(task, e->who.exec_id + 1);
+	tell_credentials(task);
 	return 0;
 }

@@ -59,7 +59,7 @@ function sources(name: OptionName, events: EventNames): string {
     .join(', ');
   const shown =
     name === 'events'
-      ? events.defaults.map((each) => each.replace(/^agentsmith\./, '')).join(',')
+      ? events.defaults.map((each) => each.replace(/^agentsmith\./, '')).join(', ')
       : (initially ?? initial);
   const ending = value === undefined || shown === undefined ? '' : `; default: ${shown}`;
   return variables === '' ? '' : `[${variables}${ending}]`;

@@ -2,7 +2,9 @@
 import {
   dnsMessage,
   EventType,
+  networkBind,
   networkConnect,
+  processCredentialChange,
   processExec,
   processExit,
   processFork,
@@ -26,6 +28,8 @@ const STRUCTS: ReadonlyMap<number, Struct> = new Map<number, Struct>([
   [EventType.DNS_QUERY, dnsMessage],
   [EventType.DNS_ANSWER, dnsMessage],
   [EventType.DNS_SEGMENT, dnsMessage],
+  [EventType.NETWORK_BIND, networkBind],
+  [EventType.PROCESS_CREDENTIAL_CHANGE, processCredentialChange],
 ]);
 
 /** The {offset, length} pairs of a struct, nested ones too. */

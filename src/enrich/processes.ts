@@ -61,7 +61,8 @@ export class Processes {
       process = (process && this.#former(event)) ?? this.#enter(event, process);
     process.update(event);
     const type = event.type;
-    if (type === EventType.PROCESS || type === EventType.PROCESS_EXEC) learnImage(process, event);
+    if (type === EventType.PROCESS || (type === EventType.PROCESS_EXEC && isStarted(event)))
+      learnImage(process, event);
     else if (type === EventType.PROCESS_EXIT && !process.exited) this.#keepExited(process);
     return process;
   }
@@ -152,6 +153,11 @@ function isLater(a: Process, b: Process): boolean {
 /** Whether the event is of this very process: a reused pid has another start. */
 function isSame(process: Process, event: RawEvent): boolean {
   return process.startLow === event.low(who.start) && process.startHigh === event.high(who.start);
+}
+
+/** Of an exec that failed the process keeps its image. */
+function isStarted(event: RawEvent): boolean {
+  return (event.u32(processExec.flags) & ExecFlag.FAILED) === 0;
 }
 
 /** Takes the image from an introduction or exec record. */

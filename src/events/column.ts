@@ -112,10 +112,10 @@ export function errno(field: Field): Column {
 }
 
 /** The same value in every record. */
-export function constant(value: string | true): Column {
+export function constant(value: string | true | string[]): Column {
   const attribute = (name: string) => encoded(name, value);
   return {
-    type: value === true ? 'bool' : 'string',
+    type: value === true ? 'bool' : typeof value === 'string' ? 'string' : 'string[]',
     read: () => value,
     writer: (name) => {
       const bytes = attribute(name);

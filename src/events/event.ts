@@ -10,7 +10,16 @@ import type { Programs } from '../sensor/sensor.ts';
 import { type Column, chars, encoded, enumerated, int, type Notes, summaryOf } from './column.ts';
 
 /** SeverityNumber of the OpenTelemetry logs data model. */
-export const Severity = { DEBUG: 5, INFO: 9, WARN: 13 } as const;
+export const Severity = { DEBUG: 5, INFO: 9, WARN: 13, WARN2: 14 } as const;
+
+/** SeverityNumber of an event: of every record the same, or chosen by what the record says. */
+export type EventSeverity =
+  | number
+  | {
+      /** All that `of` gives, for the docs. */
+      readonly values: readonly number[];
+      of(event: RawEvent): number;
+    };
 
 /** Attributes whose names are not known beforehand (`process.environment_variable.<NAME>`). */
 export interface Spread {
@@ -25,7 +34,7 @@ export interface EventDefinition {
   readonly type: number;
   /** The original's number for it; absent where it had none. */
   readonly dataType?: number;
-  readonly severity: number;
+  readonly severity: EventSeverity;
   /** One sentence for the docs: what happened. */
   readonly about: string;
   /** Exec and exit carry the whole process block in every level of detail. */
@@ -65,6 +74,7 @@ export interface ReadableEvent {
 
 /** An event that can be executed both ways. */
 export interface RunnableEvent extends EventDefinition {
+  severityOf(event: RawEvent): number;
   read(event: RawEvent, process: Process, observed: bigint): ReadableEvent;
   /** Appends one LogRecord, without tag and length. `observed` is fixed64, as {@link observedBytes} gives it. */
   write(event: RawEvent, process: Process, observed: Uint32Array, out: Writer): void;
@@ -143,9 +153,12 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
   const redactedKey = key(at.REDACTED);
   const notes: Notes = { name: '', escaped: [], redacted: [] };
   const { clock } = host;
+  const { severity } = definition;
+  const severityOf = typeof severity === 'number' ? () => severity : severity.of;
 
   return {
     ...definition,
+    severityOf,
     read(event, process, observed) {
       const seen: Notes = { name: '', escaped: [], redacted: [] };
       const attributes: Record<string, AttributeValue> = {};
@@ -164,7 +177,7 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
       if (seen.redacted.length > 0) attributes[at.REDACTED] = seen.redacted;
       return {
         eventName: definition.name,
-        severityNumber: definition.severity,
+        severityNumber: severityOf(event),
         time: clock.wall(event.low(header.time), event.high(header.time)),
         observed,
         body: writeBody && summaryText(definition, event, process),
@@ -176,7 +189,7 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
       out.byte(0x09);
       out.fixed64(clock.wallLow(low), clock.wallHigh(low, event.high(header.time)));
       out.byte(0x10);
-      out.byte(definition.severity);
+      out.byte(severityOf(event));
       writeBody?.(event, process, out);
       // Setting a length is a call even when it changes nothing.
       if (notes.escaped.length > 0) notes.escaped.length = 0;

@@ -2,13 +2,23 @@
 import type { Hooked } from '../sensor/sensor.ts';
 import { dnsAnswer, dnsQuery } from './dns.ts';
 import type { EventDefinition } from './event.ts';
+import { networkBind } from './network-bind.ts';
 import { networkConnect } from './network-connect.ts';
+import { processCredentialChange } from './process-credential-change.ts';
 import { processExec } from './process-exec.ts';
 import { processExit } from './process-exit.ts';
 
 /** Every event, in the order of the docs. A new one is a line here (CONTRIBUTING.md). */
 export function eventDefinitions(options: { redact: boolean }): readonly EventDefinition[] {
-  return [processExec(options), processExit, networkConnect, dnsQuery, dnsAnswer];
+  return [
+    processExec(options),
+    processExit,
+    networkConnect,
+    networkBind,
+    dnsQuery,
+    dnsAnswer,
+    processCredentialChange,
+  ];
 }
 
 /** What the kernel counts for these events: each, and the parts of which some are made. */

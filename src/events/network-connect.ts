@@ -8,6 +8,14 @@ const known = flag(c.flags, ConnectFlag.RESULT_KNOWN);
 const failed = flag(c.flags, ConnectFlag.FAILED);
 const local = flag(c.flags, ConnectFlag.LOCAL_KNOWN);
 
+/** Without them an immediate failure is told without its error. */
+const RETURNS = [
+  'network_connect_tcp4',
+  'network_connect_tcp6',
+  'network_connect_udp4',
+  'network_connect_udp6',
+];
+
 export const networkConnect: EventDefinition = {
   name: 'agentsmith.network.connect',
   type: EventType.NETWORK_CONNECT,
@@ -39,5 +47,8 @@ export const networkConnect: EventDefinition = {
       'network_connect_release',
       'network_connect_pending',
     ],
+    A: RETURNS,
+    alongSyscalls: ['network_connect_exit'],
+    optional: RETURNS,
   },
 };

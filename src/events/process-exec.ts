@@ -6,7 +6,7 @@ import type { Process } from '../enrich/process.ts';
 import { isSecretVariable } from '../enrich/redact.ts';
 import type { AttributeValue } from '../otlp-writer.ts';
 import * as at from '../semconv.ts';
-import { type Column, computed, constant, flag, int, path, when } from './column.ts';
+import { type Column, type Condition, computed, constant, errno, flag, int, path, when } from './column.ts';
 import { commandArgs, MARK } from './command-args.ts';
 import { type EventDefinition, Severity, type Spread } from './event.ts';
 
@@ -70,26 +70,44 @@ const environment = (redact: boolean): Spread => ({
   },
 });
 
-/** A path as it was passed to execve, made absolute from the working directory. */
-function givenPath(field: Field): Column {
+const failed = flag(e.flags, ExecFlag.FAILED);
+const truncated = flag(e.flags, ExecFlag.ARGV_TRUNCATED);
+const started: Condition = (event) => !failed(event);
+/** Of a failed exec nobody counted what was not read. */
+const isCounted: Condition = (event) => !failed(event) || !truncated(event);
+
+/** A path as it was passed to execve, made absolute from the working directory, or from `base` where that is set. */
+function givenPath(field: Field, base?: Field): Column {
   return computed('string', (event, _process, notes) => {
     const start = event.textStart(field);
     const end = start + event.textLength(field);
-    if (end === start) return undefined;
-    const absolute = event.bytes[start] === 0x2f;
-    const cwd = absolute ? 0 : PathText.turn(event.bytes, event.textStart(e.cwd), event.textLength(e.cwd));
+    const from = base && event.textLength(base) > 0 ? base : e.cwd;
+    if (end === start && from === e.cwd) return undefined;
+    const absolute = event.bytes[start] === 0x2f && end > start;
+    const cwd = absolute ? 0 : PathText.turn(event.bytes, event.textStart(from), event.textLength(from));
     const escaped = needsEscape(event.bytes, start, end) || needsEscape(PathText.bytes, 0, cwd);
     if (escaped) notes.escaped.push(notes.name);
     const given = decodeText(event.bytes, start, end, escaped);
     if (cwd === 0) return given;
-    const from = decodeText(PathText.bytes, 0, cwd, escaped);
-    return `${from === '/' ? '' : from}/${given}`;
+    const folder = decodeText(PathText.bytes, 0, cwd, escaped);
+    if (end === start) return folder;
+    return `${folder === '/' ? '' : folder}/${given}`;
   });
 }
 
 const ancestry = computed('string[]', (_event: RawEvent, process: Process) =>
   process.ancestry.length > 0 ? process.ancestry : undefined,
 );
+
+/** Of execve and execveat in each ABI: a kernel has those of its own architecture. */
+const CALLS = [
+  'process_exec_call',
+  'process_exec_at_call',
+  'process_exec_compat_call',
+  'process_exec_at_compat_call',
+  'process_exec_arm64_call',
+  'process_exec_at_arm64_call',
+];
 
 /** The event; `redact` hides secrets in argv and environment. */
 export function processExec({ redact }: { redact: boolean }): EventDefinition {
@@ -98,24 +116,33 @@ export function processExec({ redact }: { redact: boolean }): EventDefinition {
     type: EventType.PROCESS_EXEC,
     dataType: 59,
     severity: Severity.INFO,
-    about: 'A program was started: what runs, with which arguments, for whom.',
+    about: 'A program was started, or could not be: what runs, with which arguments, for whom.',
     fullBlock: true,
     attributes: {
       [at.ATTR_PROCESS_COMMAND_ARGS]: commandArgs(e.argv, redact),
-      [at.ATTR_PROCESS_ARGS_COUNT]: int(e.argc),
-      [at.PROCESS_COMMAND_ARGS_SIZE]: int(e.argvSize),
-      [at.PROCESS_COMMAND_ARGS_TRUNCATED]: when(flag(e.flags, ExecFlag.ARGV_TRUNCATED), constant(true)),
+      [at.ATTR_PROCESS_ARGS_COUNT]: when(isCounted, int(e.argc)),
+      [at.PROCESS_COMMAND_ARGS_SIZE]: when(isCounted, int(e.argvSize)),
+      [at.PROCESS_COMMAND_ARGS_TRUNCATED]: when(truncated, constant(true)),
       [at.PROCESS_ENVIRONMENT_TRUNCATED]: when(flag(e.flags, ExecFlag.ENVIRONMENT_TRUNCATED), constant(true)),
       [at.ATTR_PROCESS_WORKING_DIRECTORY]: path(e.cwd),
       [at.PROCESS_STDIN_PATH]: descriptor(e.stdin),
       [at.PROCESS_STDOUT_PATH]: descriptor(e.stdout),
       [at.PROCESS_STDERR_PATH]: descriptor(e.stderr),
-      [at.PROCESS_SCRIPT_PATH]: givenPath(e.script),
+      [at.PROCESS_SCRIPT_PATH]: when(started, givenPath(e.script)),
       [at.PROCESS_INTERPRETER_PATH]: givenPath(e.interpreter),
       [at.PROCESS_ANCESTRY]: ancestry,
+      [at.ATTR_ERROR_TYPE]: when(failed, errno(e.result)),
+      [at.ATTR_FILE_PATH]: when(failed, givenPath(e.script, e.executable)),
+      [at.FILE_UNRESOLVED]: when(failed, constant(true)),
+      [at.UNVERIFIED]: when(failed, constant([at.ATTR_PROCESS_COMMAND_ARGS, at.ATTR_FILE_PATH])),
     },
     spread: environment(redact),
-    summary: [at.ATTR_PROCESS_COMMAND_ARGS],
-    programs: { always: ['process_exec'] },
+    summary: [at.ATTR_PROCESS_COMMAND_ARGS, [': ', at.ATTR_ERROR_TYPE]],
+    programs: {
+      always: ['process_exec'],
+      A: CALLS,
+      alongSyscalls: ['process_exec_exit'],
+      optional: CALLS,
+    },
   };
 }

@@ -93,7 +93,7 @@ export class Batches {
       out.at = start - 3;
       throw error;
     }
-    this.#end(start, definition.type, definition.severity);
+    this.#end(start, definition.type, definition.severityOf(event));
   }
 
   /** Appends a record that is LogRecord bytes already; false = it is larger than a record may be. */

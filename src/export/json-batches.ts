@@ -54,7 +54,7 @@ export class JsonBatches {
   /** Appends one event as LogRecord. */
   append(definition: RunnableEvent, event: RawEvent, process: Process): void {
     const record = this.#options.encode(definition.read(event, process, this.observed));
-    this.appendRecord(record, definition.type, definition.severity);
+    this.appendRecord(record, definition.type, definition.severityOf(event));
   }
 
   /** Appends a record that is JSON already. False = it alone is more than a request may be. */

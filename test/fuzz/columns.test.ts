@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import {
+  bindValues,
   connectValues,
+  credentialValues,
   dnsSegmentValues,
   dnsValues,
   execValues,
@@ -14,7 +16,9 @@ import { fuzz } from '../support/fuzz.ts';
 import { LANES, straightAndReadable } from '../support/lanes.ts';
 import { officialRequest } from '../support/official.ts';
 import {
+  bind,
   connect,
+  credentialChange,
   dnsAnswer,
   dnsQuery,
   dnsSegment,
@@ -32,6 +36,8 @@ const RECORDS: Readonly<Record<string, [number, fc.Arbitrary<Buffer>]>> = {
   connect: [9000, connectValues.map(connect)],
   'dns query': [5000, dnsValues.map(dnsQuery)],
   'dns answer': [5000, dnsValues.map(dnsAnswer)],
+  bind: [4000, bindValues.map(bind)],
+  'credential change': [4000, credentialValues.map(credentialChange)],
 };
 
 describe('for any record, straight bytes are those of the official serializer:', function () {
@@ -59,6 +65,8 @@ describe('for any record, straight bytes are those of the official serializer:',
       dnsValues.map(dnsQuery),
       // Queries: the durations of their answers could be whole seconds.
       dnsSegmentValues.map((values) => dnsSegment({ ...values, flags: 0 })),
+      bindValues.map(bind),
+      credentialValues.map(credentialChange),
     );
     fuzz(
       600,

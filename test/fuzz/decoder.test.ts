@@ -5,14 +5,18 @@ import fc from 'fast-check';
 import {
   dnsMessage,
   EventType,
+  networkBind,
   networkConnect,
+  processCredentialChange,
   processExec,
   processExit,
   processFork,
 } from '../../src/decode/layout.gen.ts';
 import type { RecordBatch } from '../../src/decode/record.ts';
 import {
+  bindValues,
   connectValues,
+  credentialValues,
   dnsSegmentValues,
   dnsValues,
   execValues,
@@ -20,10 +24,12 @@ import {
   forkValues,
 } from '../support/arbitraries.ts';
 import { fuzz } from '../support/fuzz.ts';
-import { eachEvent, LANES } from '../support/lanes.ts';
+import { EVENTS, eachEvent, LANES } from '../support/lanes.ts';
 import {
   batchOf,
+  bind,
   connect,
+  credentialChange,
   dnsAnswer,
   dnsQuery,
   dnsSegment,
@@ -33,9 +39,15 @@ import {
   OBSERVED,
 } from '../support/records.ts';
 
-const SIZES = [processExec, processFork, processExit, networkConnect, dnsMessage].map(
-  (struct) => struct.SIZE,
-);
+const SIZES = [
+  processExec,
+  processFork,
+  processExit,
+  networkConnect,
+  networkBind,
+  dnsMessage,
+  processCredentialChange,
+].map((struct) => struct.SIZE);
 
 /** The batch read to its end, every event made readable; what came out, for comparison. */
 function readAll(batch: RecordBatch): { events: unknown[]; malformed: number } {
@@ -100,6 +112,8 @@ const whole = fc.oneof(
   connectValues.map(connect),
   dnsValues.map(dnsQuery),
   dnsValues.map(dnsAnswer),
+  bindValues.map(bind),
+  credentialValues.map(credentialChange),
 );
 
 describe('the decoder', function () {
@@ -132,13 +146,7 @@ describe('the decoder', function () {
         const alone = readAll(loaded(record, 0)).events;
         const among = readAll(batchOf([before, record, behind]));
         assert.equal(among.malformed, 0);
-        const types = new Set([
-          EventType.PROCESS_EXEC,
-          EventType.PROCESS_EXIT,
-          EventType.NETWORK_CONNECT,
-          EventType.DNS_QUERY,
-          EventType.DNS_ANSWER,
-        ] as number[]);
+        const types = new Set(EVENTS.map(({ type }) => type));
         const exported = [before, record, behind].filter((bytes) => types.has(bytes.readUInt16LE(4)));
         assert.equal(among.events.length, exported.length);
         assert.ok(alone.length <= 1);

@@ -203,7 +203,7 @@ describe('dns on the ports of --dns-ports', function () {
   });
 
   it('uses up no numbers for the event that is off', async function () {
-    watch = openWatch(this, { events: [EventType.DNS_ANSWER, EventType.PROCESS_EXIT] });
+    watch = openWatch(this, { events: ['dns.answer', 'process.exit'] });
     const [exchange] = await exchanges(this, watch, 'sendto');
     assert.equal(recordsOf(watch, ANSWER, exchange!).length, 1);
     assert.equal(watch.counts(EventType.DNS_QUERY).attempted, 0);

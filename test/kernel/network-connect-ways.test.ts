@@ -37,8 +37,8 @@ describe('network.connect by other ways', function () {
     await expectAll(this, 'int80', {});
   });
 
-  it('sees socketcall', async function () {
-    await expectAll(this, 'socketcall', { fd: false });
+  it('sees socketcall, with its descriptor', async function () {
+    await expectAll(this, 'socketcall', {});
   });
 
   it('sees io_uring', async function () {

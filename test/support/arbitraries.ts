@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from 'fast-check';
 import { MESSAGES } from './dns-messages.ts';
-import { CONNECT_FLAGS, DNS_FLAGS, EXEC_FLAGS, INTERESTING } from './interesting.ts';
-import type { ConnectValues, DnsValues, ExecValues, ExitValues, ForkValues } from './records.ts';
+import { BIND_FLAGS, CONNECT_FLAGS, DNS_FLAGS, EXEC_FLAGS, INTERESTING } from './interesting.ts';
+import type {
+  BindValues,
+  ConnectValues,
+  CredentialValues,
+  DnsValues,
+  ExecValues,
+  ExitValues,
+  ForkValues,
+} from './records.ts';
 
 /*
  * Any record that the kernel could send: every byte in names, paths and arguments, extreme numbers, all flags. Only
@@ -59,6 +67,15 @@ export const path: fc.Arbitrary<Uint8Array> = fc
     const clean = names.map((name) => Buffer.from(name).toString('latin1').replace(/[\0/]/g, '_'));
     return Buffer.from(start + clean.join('/'), 'latin1');
   });
+
+const errnos = fc.oneof(
+  fc.constantFrom(0, -111, -110, -4095, -(2 ** 31), 2 ** 31 - 1),
+  fc.integer({ min: -133, max: 0 }),
+);
+const address = fc.oneof(
+  fc.uint8Array({ minLength: 16, maxLength: 16 }),
+  fc.array(fc.constantFrom(0, 0, 1, 0xff), { minLength: 16, maxLength: 16 }).map((a) => Uint8Array.from(a)),
+);
 
 const header = fc.record({
   cpu: u16,
@@ -130,6 +147,7 @@ export const execValues: fc.Arbitrary<ExecValues> = fc.record({
   stdin: stdio,
   stdout: stdio,
   stderr: stdio,
+  result: errnos,
 });
 
 export const forkValues: fc.Arbitrary<ForkValues> = fc.record({ header, who, originExecId: u64 });
@@ -155,18 +173,12 @@ export const connectValues: fc.Arbitrary<ConnectValues> = fc.record({
   cookie: u64,
   took: u64.map(fraction).filter((took) => !Number.isInteger(Number(took) / 1e9)),
   saddr: fc.uint8Array({ minLength: 16, maxLength: 16 }),
-  daddr: fc.oneof(
-    fc.uint8Array({ minLength: 16, maxLength: 16 }),
-    fc.array(fc.constantFrom(0, 0, 1, 0xff), { minLength: 16, maxLength: 16 }).map((a) => Uint8Array.from(a)),
-  ),
+  daddr: address,
   sport: u16,
   dport: u16,
   family: fc.oneof(fc.constantFrom(2, 10), u16),
   protocol: fc.oneof(fc.constantFrom(6, 17, 262), u16),
-  result: fc.oneof(
-    fc.constantFrom(0, -111, -110, -4095, -(2 ** 31), 2 ** 31 - 1),
-    fc.integer({ min: -133, max: 0 }),
-  ),
+  result: errnos,
   fd: u32,
   flags: fc.oneof(fc.nat({ max: CONNECT_FLAGS }), u32),
 });
@@ -226,4 +238,31 @@ export const dnsSegmentValues: fc.Arbitrary<DnsValues> = fc.record({
     dnsMessages,
     dnsMessages.map((message) => Buffer.concat([Buffer.of(message.length >> 8, message.length), message])),
   ),
+});
+
+export const bindValues: fc.Arbitrary<BindValues> = fc.record({
+  header,
+  who,
+  addr: address,
+  port: u16,
+  family: fc.oneof(fc.constantFrom(2, 10), u16),
+  protocol: fc.oneof(fc.constantFrom(6, 17, 262), u16),
+  result: errnos,
+  flags: fc.oneof(fc.nat({ max: BIND_FLAGS }), u32),
+});
+
+const ids = fc.oneof(fc.constantFrom(0, 1000), u32);
+
+export const credentialValues: fc.Arbitrary<CredentialValues> = fc.record({
+  header,
+  who: fc.tuple(who, ids, ids, ids).map(([values, uid, euid, suid]) => ({ ...values, uid, euid, suid })),
+  permitted: u64,
+  effective: u64,
+  oldPermitted: u64,
+  oldEffective: u64,
+  oldUid: ids,
+  oldEuid: ids,
+  oldSuid: ids,
+  oldEgid: ids,
+  oldUserNs: u32,
 });

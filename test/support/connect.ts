@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { constants } from 'node:os';
-import { expectBetween, expectRecord } from './expect.ts';
+import { errnoName, expectBetween, expectRecord } from './expect.ts';
 import { skip } from './triggers.ts';
 import type { Truth } from './truth.ts';
 import type { Attributes, Watch, WatchedRecord } from './watch.ts';
@@ -60,8 +59,11 @@ export interface ConnectExpectation {
   readonly mapped?: boolean;
   /** connect(2) or its 32-bit twin was used. */
   readonly fd?: boolean;
-  /** `result`: known, and the trigger's. `failed`: only that it failed is known. `none`: neither (UDP). */
-  readonly outcome?: 'result' | 'failed' | 'none' | 'pending';
+  /**
+   * `result`: known, and the trigger's. `failed`: only that it failed is known. `none`: neither. `immediate`: the call
+   * failed before anything was sent, and how much of it is known depends on the profile. Of UDP all does.
+   */
+  readonly outcome?: 'result' | 'failed' | 'none' | 'pending' | 'immediate';
   /** The attempt had a beginning and an end that the kernel saw. */
   readonly timed?: boolean;
   /** The program that tells it, where it is not the usual one. */
@@ -74,11 +76,48 @@ export interface ConnectExpectation {
 /** The address as it is in a record: mapped ones as IPv4. */
 const plain = (address: string) => address.replace(/^::ffff:/, '');
 
-/** The program that tells of such an attempt. */
-function programOf({ peer }: Attempt, { transport, outcome, timed }: ConnectExpectation): string {
-  if (outcome === 'pending') return 'network_connect_pending';
-  if (transport === 'udp') return peer.address.includes(':') ? 'network_connect6' : 'network_connect4';
-  return timed === false ? 'network_connect_release' : 'network_connect_state';
+/** What sees the end of the call itself: the kernel's function, the exit of the system call, nobody. */
+export function endOf(watch: Watch): 'return' | 'exit' | undefined {
+  if (watch.hook('network_connect_tcp4')) return 'return';
+  return watch.hook('network_connect_exit') ? 'exit' : undefined;
+}
+
+/** The expectation with all that depends on the profile. */
+function inProfile(watch: Watch, attempt: Attempt, expected: ConnectExpectation): ConnectExpectation {
+  const { transport, outcome } = expected;
+  const end = endOf(watch);
+  const family = plain(attempt.peer.address).includes(':') ? '6' : '4';
+  if (transport === 'udp') {
+    if (!end) {
+      const hook = attempt.peer.address.includes(':') ? '6' : '4';
+      return {
+        ...expected,
+        outcome: 'none',
+        timed: false,
+        local: 'absent',
+        program: `network_connect${hook}`,
+      };
+    }
+    const program = end === 'return' ? `network_connect_udp${family}` : 'network_connect_exit';
+    const hasLocal = end === 'return' && attempt.result === 0;
+    return { ...expected, outcome: 'result', program, ...(!hasLocal && { local: 'absent' }) };
+  }
+  if (outcome !== 'immediate')
+    return {
+      program: outcome === 'pending' ? 'network_connect_pending' : 'network_connect_state',
+      ...expected,
+    };
+  if (!end)
+    return {
+      program: 'network_connect_release',
+      timed: false,
+      local: 'absent',
+      ...expected,
+      outcome: 'failed',
+    };
+  const program =
+    end === 'return' ? `network_connect_tcp${family}` : (expected.program ?? 'network_connect_release');
+  return { ...expected, outcome: 'result', timed: true, local: 'absent', program };
 }
 
 /** Compares all of a connect record with what the trigger says. */
@@ -86,8 +125,9 @@ export function expectConnect(
   watch: Watch,
   record: WatchedRecord,
   attempt: Attempt,
-  expected: ConnectExpectation = {},
+  wanted: ConnectExpectation = {},
 ): void {
+  const expected = inProfile(watch, attempt, wanted);
   const {
     transport = 'tcp',
     outcome = 'result',
@@ -96,7 +136,7 @@ export function expectConnect(
   } = expected;
   const { attributes } = record;
   const told = (name: string) => attributes[name];
-  const errno = Object.entries(constants.errno).find(([, number]) => number === -attempt.result)?.[0];
+  const errno = errnoName(attempt.result);
   const address = plain(attempt.peer.address);
   const error = outcome === 'failed' ? '_OTHER' : outcome === 'result' ? errno : undefined;
   const took = told('agentsmith.network.connect.duration') as number;
@@ -132,7 +172,7 @@ export function expectConnect(
   expectRecord(watch, record, {
     dataType: 42,
     severity: 9,
-    program: expected.program ?? programOf(attempt, expected),
+    program: expected.program!,
     full: false,
     own,
     body: `→ ${shown}:${attempt.peer.port}${error ? ` ${error}` : ''}`,
@@ -145,6 +185,6 @@ export function expectConnect(
 /** Waits for the record of a connected UDP socket, the simplest event there is, and compares all of it. */
 export async function expectUdp(watch: Watch, attempt: Attempt): Promise<WatchedRecord> {
   const record = await connectOf(watch, attempt);
-  expectConnect(watch, record, attempt, { transport: 'udp', outcome: 'none', timed: false, local: 'absent' });
+  expectConnect(watch, record, attempt, { transport: 'udp' });
   return record;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
-import { expectBetween, expectRecord } from './expect.ts';
+import { errnoName, expectBetween, expectRecord } from './expect.ts';
 import { parentOf, processName } from './seeds.ts';
 import { skip, type TriggerOptions, triggerPath } from './triggers.ts';
 import { escaped, type Proc, pidOf, type Truth } from './truth.ts';
@@ -115,4 +115,53 @@ export async function execBy(
   const words = [...steps, '--', way, operand(program), ...args.map(operand)];
   const truth = await watch.run<ExecTruth>('exec-ways', words, options);
   return truth.skip === undefined ? truth : skip(context, truth.skip);
+}
+
+/** What test/kernel/triggers/exec-failed.c says of an exec that was refused. */
+export interface FailedExec extends Truth {
+  /** -errno */
+  readonly result: number;
+  /** Boot time in ns around it. */
+  readonly began: string;
+  readonly ended: string;
+}
+
+export interface FailedExpectation {
+  readonly path: string;
+  /** argv as far as it is told. */
+  readonly args: readonly string[];
+  readonly truncated?: true;
+  readonly program: string;
+}
+
+/** Compares all of the record of a failed exec with what the trigger says. */
+export function expectFailedExec(
+  watch: Watch,
+  record: WatchedRecord,
+  { proc, result, began, ended }: FailedExec,
+  { path, args, truncated, program }: FailedExpectation,
+): void {
+  const error = errnoName(result);
+  const joined = args.join(' ');
+  expectRecord(watch, record, {
+    dataType: 59,
+    severity: 9,
+    program,
+    full: true,
+    own: {
+      'process.command_args': [...args],
+      'process.args_count': truncated ? undefined : args.length,
+      'agentsmith.process.command_args.size': truncated ? undefined : argvBytes(args).length,
+      'agentsmith.process.command_args.truncated': truncated,
+      'process.working_directory': proc.cwd,
+      'agentsmith.process.ancestry': ancestry(process.pid),
+      'error.type': error,
+      'file.path': path,
+      'agentsmith.file.unresolved': true,
+      'agentsmith.unverified': ['process.command_args', 'file.path'],
+    },
+    body: `${joined.length > 200 ? `${joined.slice(0, 199)}…` : joined}: ${error}`,
+    proc,
+  });
+  expectBetween(watch, record, began, ended);
 }

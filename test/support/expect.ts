@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import { constants } from 'node:os';
 import { REASSEMBLED_CPU } from '../../src/decode/dns-streams.ts';
 import { block, escaped, type Proc, pidOf, present, tidOf } from './truth.ts';
 import type { Attributes, Watch, WatchedRecord } from './watch.ts';
@@ -25,6 +26,8 @@ export interface Expected {
   readonly body: string;
   /** Exec and exit carry the whole block in every level of detail. */
   readonly full: boolean;
+  /** false: it is too rare for `--detail lean` to make it shorter. */
+  readonly lean?: boolean;
   readonly proc: Proc;
   /** Where the truth of the block is another than what the process sees of itself; undefined = absent. */
   readonly instead?: Readonly<Record<string, Attributes[string] | undefined>>;
@@ -51,7 +54,10 @@ export function expectRecord(watch: Watch, record: WatchedRecord, expected: Expe
   const hook = watch.hook(expected.program);
   const { standard, lean, all } = record.views;
   assert.deepEqual(standard.attributes, attributes(full ? 'full' : 'standard'));
-  assert.deepEqual(lean.attributes, attributes(full ? 'full' : 'lean'));
+  assert.deepEqual(
+    lean.attributes,
+    attributes(full ? 'full' : expected.lean === false ? 'standard' : 'lean'),
+  );
   assert.deepEqual(
     all.attributes,
     attributes(full ? 'full' : 'standard', { 'agentsmith.event.hook': hook! }),
@@ -79,4 +85,9 @@ export function expectBetween(
   assert.ok(at >= BigInt(before) - CLOCK_SLACK_NS, `${at} is before ${before}`);
   assert.ok(at <= BigInt(after) + CLOCK_SLACK_NS, `${at} is after ${after}`);
   assert.ok(record.observed >= record.time - CLOCK_SLACK_NS, 'observed before it happened');
+}
+
+/** The name of a negative errno. */
+export function errnoName(result: number): string | undefined {
+  return Object.entries(constants.errno).find(([, number]) => number === -result)?.[0];
 }

@@ -7,7 +7,7 @@ import { RecordBatch } from '../../src/decode/record.ts';
  * struct in ebpf/events.h needs no builder of its own.
  */
 
-type Wide = 'boot_ns' | 'nanos' | 'identifier' | 'counter' | 'u64';
+type Wide = 'boot_ns' | 'nanos' | 'identifier' | 'capabilities' | 'counter' | 'u64';
 /** Text: a string, bytes, or several strings that each get their NUL (argv). */
 export type Text = string | Uint8Array | readonly (string | Uint8Array)[];
 
@@ -151,6 +151,8 @@ export type ForkValues = Values<typeof layout.processFork>;
 export type ExitValues = Values<typeof layout.processExit>;
 export type ConnectValues = Values<typeof layout.networkConnect>;
 export type DnsValues = Values<typeof layout.dnsMessage>;
+export type BindValues = Values<typeof layout.networkBind>;
+export type CredentialValues = Values<typeof layout.processCredentialChange>;
 
 /** The introduction of a process: not exported. */
 export const introduction = (values: ExecValues = {}): Buffer =>
@@ -166,6 +168,10 @@ export const exit = (values: ExitValues = {}): Buffer =>
   record(layout.processExit, EventType.PROCESS_EXIT, values);
 export const connect = (values: ConnectValues = {}): Buffer =>
   record(layout.networkConnect, EventType.NETWORK_CONNECT, { family: 2, protocol: 6, ...values });
+export const bind = (values: BindValues = {}): Buffer =>
+  record(layout.networkBind, EventType.NETWORK_BIND, { family: 2, protocol: 6, ...values });
+export const credentialChange = (values: CredentialValues = {}): Buffer =>
+  record(layout.processCredentialChange, EventType.PROCESS_CREDENTIAL_CHANGE, values);
 
 const dns =
   (type: number) =>

@@ -55,7 +55,8 @@ export function escaped(latin1: string, always = false): string {
   return text;
 }
 
-const numbers = (status: string, name: string) =>
+/** The numbers of a line of /proc/PID/status. */
+export const numbers = (status: string, name: string) =>
   new RegExp(`^${name}:\t(.*)$`, 'm').exec(status)![1]!.trim().split(/\s+/).map(Number);
 
 /** The process id as the host sees it. */

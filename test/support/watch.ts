@@ -13,6 +13,7 @@ import { COMMON_PROGRAMS, eventDefinitions } from '../../src/events/index.ts';
 import type { AttributeValue } from '../../src/otlp-writer.ts';
 import { LiveSensor } from '../../src/sensor/live.ts';
 import { loadNative } from '../../src/sensor/native.ts';
+import type { Hooked } from '../../src/sensor/sensor.ts';
 import { Books } from './books.ts';
 import { skip, Trigger, type TriggerOptions, within } from './triggers.ts';
 import { VIEWS, View, type ViewName } from './view.ts';
@@ -31,12 +32,18 @@ export interface WatchOptions {
   /** false: as on a kernel without BPF trampolines. */
   readonly trampolines?: boolean;
   readonly dnsPorts?: readonly number[];
-  /** What of the events is exported; all of them when it is not given. */
-  readonly events?: readonly number[];
   /** false: attached, but nothing is read before {@link Watch.start}, so the ring fills. */
   readonly start?: boolean;
+  /** Names without `agentsmith.`; all by default. */
+  readonly events?: readonly string[];
+  /** System calls are watched, as for an event that needs it on tier B. */
+  readonly syscalls?: boolean;
 }
 
+/** Stands for an event whose programs of tier B watch system calls; no record has its type. */
+const SYSCALL_WATCHER: Hooked = { type: 0, programs: { B: ['syscall_exit'] } };
+
+const PREFIX = 'agentsmith.';
 const DEFINITIONS = eventDefinitions({ redact: true });
 
 /**
@@ -64,7 +71,10 @@ export class Watch {
     this.sensor = new LiveSensor(loadNative(), {
       ringBytes: options.ringBytes ?? 8 << 20,
       common: COMMON_PROGRAMS,
-      events: DEFINITIONS.filter(({ type }) => options.events?.includes(type) ?? true),
+      events: [
+        ...DEFINITIONS.filter(({ name }) => options.events?.includes(name.slice(PREFIX.length)) ?? true),
+        ...(options.syscalls ? [SYSCALL_WATCHER] : []),
+      ],
       types: new Map(DEFINITIONS.map(({ name, type }) => [name, type])),
       ...(options.trampolines !== undefined && { trampolines: options.trampolines }),
       ...(options.dnsPorts && { dnsPorts: options.dnsPorts }),

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connects without connect(2), or not only with it: connect-ways WAY. One line an attempt. */
 #include "net.h"
-#include <linux/io_uring.h>
-#include <signal.h>
-#include <sys/mman.h>
+#include "int80.h"
+#include "uring.h"
 
 #ifndef MSG_FASTOPEN
 #define MSG_FASTOPEN 0x20000000
@@ -28,26 +27,9 @@ static struct attempt begin(int fd, int listener)
 	return (struct attempt){ .fd = fd, .to = address_of(host, port_of(listener)), .before = boot_ns() };
 }
 
-#ifdef __x86_64__
-static void no_int80(int signal)
-{
-	(void)signal;
-	skip("this kernel has no 32-bit system calls");
-}
-
-/* 32-bit system calls from a 64-bit program: what they point to must lie below 4 GiB. */
-static long int80(long nr, long a, long b, long c)
-{
-	long result;
-
-	signal(SIGSEGV, no_int80);
-	asm volatile("int $0x80" : "=a"(result) : "a"(nr), "b"(a), "c"(b), "d"(c) : "memory", "r8", "r9", "r10", "r11");
-	return (int)result;
-}
-
 static void way_int80(int socketcall)
 {
-	unsigned int *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	unsigned int *low = low_memory();
 	struct attempt a = begin(MUST(socket(AF_INET, SOCK_STREAM, 0)), bound(host, SOCK_STREAM, 0, 4));
 
 	memcpy(low + 16, &a.to, sizeof(a.to));
@@ -58,41 +40,12 @@ static void way_int80(int socketcall)
 	a.result = socketcall ? int80(102, 3, (long)low, 0) : int80(362, a.fd, low[1], low[2]);
 	say(a);
 }
-#else
-static void way_int80(int socketcall)
-{
-	(void)socketcall;
-	skip("int 0x80 is of x86");
-}
-#endif
 
-/* The rings by hand: one request, submitted and waited for. */
 static void way_io_uring(int async)
 {
-	struct io_uring_params p = {};
-	int ring = syscall(__NR_io_uring_setup, 2, &p);
-	struct io_uring_sqe *sqe;
-	char *submissions, *completions;
-	struct attempt a;
+	struct attempt a = begin(MUST(socket(AF_INET, SOCK_STREAM, 0)), bound(host, SOCK_STREAM, 0, 4));
 
-	if (ring < 0)
-		skip("this kernel refuses io_uring");
-	submissions = mmap(NULL, p.sq_off.array + p.sq_entries * 4, PROT_READ | PROT_WRITE, MAP_SHARED, ring,
-			   IORING_OFF_SQ_RING);
-	completions = mmap(NULL, p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe), PROT_READ | PROT_WRITE,
-			   MAP_SHARED, ring, IORING_OFF_CQ_RING);
-	sqe = mmap(NULL, p.sq_entries * sizeof(*sqe), PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
-	a = begin(MUST(socket(AF_INET, SOCK_STREAM, 0)), bound(host, SOCK_STREAM, 0, 4));
-	sqe->opcode = IORING_OP_CONNECT;
-	sqe->fd = a.fd;
-	sqe->addr = (unsigned long)&a.to;
-	sqe->off = sizeof(a.to.v4);
-	sqe->flags = async ? IOSQE_ASYNC : 0;
-	*(unsigned *)(submissions + p.sq_off.array) = 0;
-	__atomic_store_n((unsigned *)(submissions + p.sq_off.tail), 1, __ATOMIC_RELEASE);
-	if (syscall(__NR_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
-		die("io_uring_enter");
-	a.result = ((struct io_uring_cqe *)(completions + p.cq_off.cqes))->res;
+	a.result = uring(IORING_OP_CONNECT, a.fd, &a.to, sizeof(a.to.v4), async);
 	say(a);
 }
 

@@ -147,6 +147,12 @@ int main(int argc, char **argv)
 		struct attempt a = try_connect(fd, address_of(host, port_of(server(-1))));
 		say_attempt(&a, NULL);
 		say_now(try_connect(fd, address_of(host, port)));
+	} else if (!strcmp(outcome, "fails-twice")) {
+		private_network(1);
+		fd = stream();
+		struct attempt a = try_connect(fd, address_of("192.0.2.1", 4242));
+		say_attempt(&a, NULL);
+		refused(fd, port_of(server(-1)));
 	} else if (!strcmp(outcome, "thread")) {
 		to = address_of(host, port_of(server(4)));
 		pthread_create(&thread, NULL, in_thread, &to);

@@ -3,13 +3,22 @@
 // that the kernel fills the records rightly: test/kernel.
 import assert from 'node:assert/strict';
 import * as incubating from '@opentelemetry/semantic-conventions/incubating';
-import { ConnectFlag, ExecFlag, Program } from '../../../src/decode/layout.gen.ts';
+import { BindFlag, ConnectFlag, ExecFlag, Program } from '../../../src/decode/layout.gen.ts';
 import { BLOCK } from '../../../src/enrich/process-block.ts';
 import type { ReadableEvent } from '../../../src/events/event.ts';
 import * as semconv from '../../../src/semconv.ts';
 import { MESSAGES } from '../../support/dns-messages.ts';
 import { EVENTS, LANES, straightAndReadable } from '../../support/lanes.ts';
-import { connect, dnsAnswer, dnsQuery, exec, exit } from '../../support/records.ts';
+import {
+  bind,
+  connect,
+  credentialChange,
+  dnsAnswer,
+  dnsQuery,
+  exec,
+  exit,
+  introduction,
+} from '../../support/records.ts';
 
 const [standard] = LANES;
 const lean = LANES.find((lane) => lane.name.startsWith('detail lean'));
@@ -98,6 +107,51 @@ describe('process.exec', () => {
   it('cuts a long summary and says so', () => {
     const { body } = readable(exec({ argv: ['x'.repeat(300)] }));
     assert.equal(body, `${'x'.repeat(199)}…`);
+  });
+});
+
+describe('process.exec that failed', () => {
+  const failed = (values: Parameters<typeof exec>[0]) =>
+    readable(
+      exec({ argv: ['ls', '-l'], argc: 2, argvSize: 6, flags: ExecFlag.FAILED, result: -2, ...values }),
+    );
+
+  it('tells what was asked for, and that it is the word of the caller', () => {
+    const { attributes, body } = failed({ script: 'bin/ls', cwd: '/root' });
+    const expected = {
+      'process.command_args': ['ls', '-l'],
+      'process.args_count': 2,
+      'error.type': 'ENOENT',
+      'file.path': '/root/bin/ls',
+      'agentsmith.file.unresolved': true,
+      'agentsmith.unverified': ['process.command_args', 'file.path'],
+    };
+    for (const [name, value] of Object.entries(expected)) assert.deepEqual(attributes[name], value, name);
+    assert.ok(!('agentsmith.process.script.path' in attributes));
+    assert.equal(body, 'ls -l: ENOENT');
+  });
+
+  it('starts a relative path where execveat does', () => {
+    assert.equal(
+      failed({ script: 'ls', cwd: '/root', executable: '/bin' }).attributes['file.path'],
+      '/bin/ls',
+    );
+    assert.equal(failed({ script: '/x/ls', executable: '/bin' }).attributes['file.path'], '/x/ls');
+    assert.equal(failed({ executable: '/bin/ls' }).attributes['file.path'], '/bin/ls');
+    assert.ok(!('file.path' in failed({ cwd: '/root' }).attributes));
+  });
+
+  it('does not count arguments that were not read', () => {
+    const { attributes } = failed({ flags: ExecFlag.FAILED | ExecFlag.ARGV_TRUNCATED });
+    assert.ok(!('process.args_count' in attributes));
+    assert.ok(!('agentsmith.process.command_args.size' in attributes));
+    assert.equal(attributes['agentsmith.process.command_args.truncated'], true);
+  });
+
+  it('leaves the process the image that it had', () => {
+    const records = [introduction({ executable: '/bin/bash' }), exec({ flags: ExecFlag.FAILED, result: -2 })];
+    const [event] = straightAndReadable(standard!, records).readable;
+    assert.equal(event!.attributes['process.executable.path'], '/bin/bash');
   });
 });
 
@@ -208,6 +262,57 @@ describe('dns', () => {
     assert.equal(attributes['agentsmith.dns.message.truncated'], true);
     assert.equal(attributes['agentsmith.dns.message.size'], whole.length);
     assert.ok(!('agentsmith.dns.malformed' in attributes));
+  });
+});
+
+describe('network.bind', () => {
+  const known = BindFlag.ADDRESS_KNOWN;
+
+  it('tells address and port', () => {
+    const { attributes, body } = readable(bind({ addr: V4, port: 22, flags: known }));
+    assert.equal(attributes['network.local.address'], '180.101.49.11');
+    assert.equal(attributes['network.local.port'], 22);
+    assert.equal(body, '180.101.49.11:22 tcp');
+    for (const name of ['error.type', 'agentsmith.unverified', 'agentsmith.network.mapped'])
+      assert.ok(!(name in attributes), name);
+  });
+
+  it('marks the address of one that failed, where there is any', () => {
+    const flags = BindFlag.FAILED | known;
+    const { attributes, body } = readable(bind({ addr: V4, port: 22, flags, result: -98, protocol: 17 }));
+    assert.deepEqual(attributes['agentsmith.unverified'], ['network.local.address', 'network.local.port']);
+    assert.equal(body, '180.101.49.11:22 udp EADDRINUSE');
+    const unknown = readable(bind({ flags: BindFlag.FAILED, result: -14 })).attributes;
+    assert.equal(unknown['error.type'], 'EFAULT');
+    assert.ok(!('network.local.address' in unknown) && !('agentsmith.unverified' in unknown));
+  });
+});
+
+describe('process.credential.change', () => {
+  const before = { oldUid: 1000, oldEuid: 1000, oldSuid: 1000, oldEgid: 100, oldUserNs: 15 };
+
+  for (const [what, values, severity, body] of [
+    ['becomes root', { who: { euid: 0 } }, 14, '1000 → 0'],
+    ['becomes root for real', { who: { uid: 0 } }, 13, '1000 gains real user 0'],
+    ['may become root', { who: { suid: 0 } }, 13, '1000 gains saved user 0'],
+    ['gains a capability', { permitted: 0x20n, effective: 0x20n }, 13, '1000 gains capabilities 20'],
+    ['gains one in its own namespace', { permitted: 1n, oldUserNs: 99 }, 9, '1000 gains capabilities 1'],
+  ] as const) {
+    it(`weighs a process that ${what}`, () => {
+      const record = readable(credentialChange({ ...before, ...values }));
+      assert.equal(record.severityNumber, severity);
+      assert.equal(record.body, body);
+    });
+  }
+
+  it('shows capabilities as /proc does, the permitted ones where they say more', () => {
+    const all = { permitted: 0x1ffffffffffn, oldPermitted: 0x1ffffffffffn, effective: 0x1ffffffffffn };
+    const { attributes } = readable(credentialChange({ ...before, ...all }));
+    assert.equal(attributes['agentsmith.process.capabilities'], '000001ffffffffff');
+    assert.equal(attributes['agentsmith.process.credential.old.capabilities'], '0000000000000000');
+    assert.ok(!('agentsmith.process.permitted_capabilities' in attributes));
+    const gained = readable(credentialChange({ ...before, permitted: 1n })).attributes;
+    assert.equal(gained['agentsmith.process.permitted_capabilities'], '0000000000000001');
   });
 });
 

@@ -5,11 +5,13 @@
 import assert from 'node:assert/strict';
 import { ExecFlag } from '../../../src/decode/layout.gen.ts';
 import { MESSAGES } from '../../support/dns-messages.ts';
-import { CONNECT_FLAGS, DNS_FLAGS } from '../../support/interesting.ts';
+import { BIND_FLAGS, CONNECT_FLAGS, DNS_FLAGS } from '../../support/interesting.ts';
 import { EVENTS, LANES, straightAndReadable } from '../../support/lanes.ts';
 import { officialRequest } from '../../support/official.ts';
 import {
+  bind,
   connect,
+  credentialChange,
   dnsAnswer,
   dnsQuery,
   dnsSegment,
@@ -53,6 +55,17 @@ const STORIES: Readonly<Record<string, readonly Buffer[]>> = {
   ],
   'an exec of which nothing is known': [
     exec({ who: { tty: 0, groupLeader: 0, sessionLeader: 0 }, header: { comm: '' } }),
+  ],
+  'an exec that failed': [
+    exec({
+      argv: ['ls', BAD, '--token', 'abc'],
+      script: 'bin/ls',
+      cwd: '/root',
+      executable: BAD,
+      flags: ExecFlag.FAILED | ExecFlag.ARGV_TRUNCATED,
+      result: -2,
+    }),
+    exec({ argv: ['ls'], script: 'bin/ls', cwd: '/root', flags: ExecFlag.FAILED, result: -13 }),
   ],
   'an exec with the longest argv': [exec({ argv: Array.from({ length: 32_000 }, () => ''), argc: 32_000 })],
   'an exec with a variable that comes twice and one without a usable name': [
@@ -108,6 +121,26 @@ const STORIES: Readonly<Record<string, readonly Buffer[]>> = {
       protocol: 99,
       family: 99,
     }),
+  ],
+  'a bind over IPv4': [bind({ addr: Uint8Array.of(127, 0, 0, 1), port: 22, flags: 2 })],
+  'a bind with everything': [
+    bind({ addr: V6, family: 10, protocol: 17, port: 65535, flags: BIND_FLAGS, result: -98 }),
+  ],
+  'a bind of which nothing is known': [bind({ family: 99, protocol: 132, flags: 1, result: -4000 })],
+  'a process that becomes root': [
+    credentialChange({
+      who: { euid: 0 },
+      permitted: 0x1ffffffffffn,
+      effective: 0x1ffffffffffn,
+      oldUid: 1000,
+      oldEuid: 1000,
+      oldSuid: 1000,
+      oldEgid: 100,
+      oldUserNs: 15,
+    }),
+  ],
+  'a process that gains capabilities in a namespace of its own': [
+    credentialChange({ permitted: (1n << 64n) - 1n, oldUid: 1000, oldEuid: 1000, oldSuid: 1000 }),
   ],
   'a connect of a child that never execs': [
     introduction({ who: { pid: 4000, start: 4_000_000_000n }, executable: '/usr/sbin/sshd' }),

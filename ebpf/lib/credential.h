@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What a task may do, what it could do before, and the record that tells of a gain. */
+#ifndef AGENTSMITH_CREDENTIAL_H
+#define AGENTSMITH_CREDENTIAL_H
+
+#include "filter.h"
+
+struct credentials {
+	u64 permitted;
+	u64 effective;
+	u64 exec_id;                /* of the task when this was noted */
+	u32 uid;
+	u32 euid;
+	u32 suid;
+	u32 egid;
+	u32 user_ns;
+	u32 unused;
+};
+
+/*
+ * Credentials that a thread had when it was last looked at, by {its own pid, start}: after a system call or an exec the
+ * old ones are gone. Whoever can gain nothing more has no entry, which keeps root's processes out of it.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);                  /* threads that are not root's; who is evicted is known again at its next exec */
+	__type(key, struct process_key);
+	__type(value, struct credentials);
+} noted_credentials SEC(".maps") __weak;
+
+/* CAP_CHOWN to CAP_CHECKPOINT_RESTORE (5.9): who has these has all that matter. */
+#define ALL_CAPABILITIES ((1ull << 41) - 1)
+
+static __always_inline void credentials__read(struct credentials *c, struct task_struct *task, const struct cred *cred)
+{
+	c->uid = BPF_CORE_READ(cred, uid.val);
+	c->euid = BPF_CORE_READ(cred, euid.val);
+	c->suid = BPF_CORE_READ(cred, suid.val);
+	c->egid = BPF_CORE_READ(cred, egid.val);
+	c->user_ns = BPF_CORE_READ(cred, user_ns, ns.inum);
+	c->permitted = c->effective = 0;
+	bpf_core_read(&c->permitted, sizeof(c->permitted), &cred->cap_permitted);
+	bpf_core_read(&c->effective, sizeof(c->effective), &cred->cap_effective);
+	c->exec_id = BPF_CORE_READ(task, self_exec_id);
+	c->unused = 0;
+}
+
+static __always_inline struct process_key credentials__key(struct task_struct *task)
+{
+	struct process_key key = {
+		.start = BPF_CORE_READ(task, start_boottime),
+		.pid = BPF_CORE_READ(task, pid),
+	};
+
+	return key;
+}
+
+static __always_inline void credentials__note(struct task_struct *task, const struct credentials *c)
+{
+	struct process_key key = credentials__key(task);
+
+	if (!(c->uid | c->euid | c->suid) && (c->effective & ALL_CAPABILITIES) == ALL_CAPABILITIES)
+		bpf_map_delete_elem(&noted_credentials, &key);
+	else
+		bpf_map_update_elem(&noted_credentials, &key, c, BPF_ANY);
+}
+
+/* An id that became root's, or a capability that was not there. */
+static __always_inline bool credentials__gained(const struct credentials *old, const struct credentials *now)
+{
+	return (old->uid && !now->uid) || (old->euid && !now->euid) || (old->suid && !now->suid) ||
+	       (now->permitted & ~old->permitted) || (now->effective & ~old->effective);
+}
+
+/* `task` is the current one, and user space knows it. Reserved: commit_creds can be preempted. */
+static __always_inline void credentials__report(enum program program, struct task_struct *task, const struct cred *cred,
+						const struct credentials *old, const struct credentials *now)
+{
+	struct process_credential_change *e;
+	u32 key = EVENT_PROCESS_CREDENTIAL_CHANGE;
+	struct counters *c = bpf_map_lookup_elem(&counts, &key);
+	u64 sequence;
+
+	if (!c || !attempt_by(EVENT_PROCESS_CREDENTIAL_CHANGE, task, bpf_ktime_get_boot_ns()))
+		return;
+	sequence = next_sequence();
+	e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+	if (!e) {
+		COUNT(c->ring_full);
+		return;
+	}
+	header__fill(&e->header, EVENT_PROCESS_CREDENTIAL_CHANGE, program, sizeof(*e));
+	e->header.time = bpf_ktime_get_boot_ns();
+	e->header.sequence = sequence;
+	e->header.tid = task->pid;
+	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
+	who__fill(&e->who, task);
+	e->who.uid = now->uid;
+	e->who.euid = now->euid;
+	e->who.suid = now->suid;
+	e->who.gid = BPF_CORE_READ(cred, gid.val);
+	e->who.egid = now->egid;
+	e->who.user_ns = now->user_ns;
+	e->permitted = now->permitted;
+	e->effective = now->effective;
+	e->old_permitted = old->permitted;
+	e->old_effective = old->effective;
+	e->old_uid = old->uid;
+	e->old_euid = old->euid;
+	e->old_suid = old->suid;
+	e->old_egid = old->egid;
+	e->old_user_ns = old->user_ns;
+	e->unused = 0;
+	bpf_ringbuf_submit(e, wake_flags(bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA)));
+	COUNT(c->submitted);
+}
+
+/* At the end of a call or an exec: what was noted is old by now. */
+static __always_inline void credentials__compare(enum program program, struct task_struct *task)
+{
+	struct process_key key = credentials__key(task);
+	struct credentials *old = bpf_map_lookup_elem(&noted_credentials, &key), now;
+	const struct cred *cred = task->cred;
+
+	credentials__read(&now, task, cred);
+	if (old && credentials__gained(old, &now))
+		credentials__report(program, task, cred, old, &now);
+	credentials__note(task, &now);
+}
+
+#endif
