@@ -14,7 +14,7 @@ trick(
     expectExec(watch, await execBy(context, watch, [], { way: 'int80', args: ['program', 'x'] }));
     for (const way of ['int80', 'socketcall']) {
       const [attempt] = await attempts(context, watch, 'connect-ways', way);
-      expectConnect(watch, await connectOf(watch, attempt!), attempt!, { fd: way === 'int80' });
+      expectConnect(watch, await connectOf(watch, attempt!), attempt!);
     }
   },
 );

@@ -6,7 +6,7 @@ import { trick } from '../support/trick.ts';
 import { Trigger } from '../support/triggers.ts';
 import type { Truth } from '../support/truth.ts';
 
-const CHILDREN = 2000;
+const CHILDREN = 600;
 
 trick(
   {
