@@ -54,7 +54,7 @@ install_node_modules() {
 stale() {
   local target=$1
   shift
-  [ ! -e "$target" ] || [ -n "$(find "$@" -newer "$target" -type f -not -path '*/build/*' -print -quit)" ]
+  [ ! -e "$target" ] || [ -n "$(find "$@" -newer "$target" -type f -not -path '*/build/*/*' -print -quit)" ]
 }
 
 build() {
