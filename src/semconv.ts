@@ -14,6 +14,7 @@ export {
   ATTR_NETWORK_TYPE,
 } from '@opentelemetry/semantic-conventions';
 
+export const ATTR_FILE_PATH = 'file.path';
 export const ATTR_PROCESS_ARGS_COUNT = 'process.args_count';
 export const ATTR_PROCESS_COMMAND_ARGS = 'process.command_args';
 export const ATTR_PROCESS_CREATION_TIME = 'process.creation.time';
@@ -40,6 +41,9 @@ export const ATTR_PROCESS_ENVIRONMENT_VARIABLE = (name: string): string =>
 
 export const AUDIT_LOGIN_USER_ID = 'agentsmith.audit.login_user.id';
 export const AUDIT_SESSION_ID = 'agentsmith.audit.session.id';
+export const BPF_PROGRAM_ID = 'agentsmith.bpf.program.id';
+export const BPF_PROGRAM_NAME = 'agentsmith.bpf.program.name';
+export const BPF_PROGRAM_TYPE = 'agentsmith.bpf.program.type';
 export const CGROUP_ID = 'agentsmith.cgroup.id';
 export const CONNECT_DURATION = 'agentsmith.network.connect.duration';
 export const CONNECT_ID = 'agentsmith.network.connect.id';
@@ -55,6 +59,10 @@ export const GAP_END = 'agentsmith.gap.end';
 export const GAP_EVENT = 'agentsmith.gap.event';
 export const GAP_REASON = 'agentsmith.gap.reason';
 export const GAP_START = 'agentsmith.gap.start';
+export const MODULE_FROM_MEMORY = 'agentsmith.kernel.module.from_memory';
+export const MODULE_NAME = 'agentsmith.kernel.module.name';
+export const MODULE_SIGNED = 'agentsmith.kernel.module.signed';
+export const MODULE_TAINTS = 'agentsmith.kernel.module.taints';
 export const NAMESPACE_MNT = 'agentsmith.namespace.mnt.inode';
 export const NAMESPACE_NET = 'agentsmith.namespace.net.inode';
 export const NAMESPACE_PID = 'agentsmith.namespace.pid.inode';
@@ -80,6 +88,12 @@ export const PROCESS_STDERR_PATH = 'agentsmith.process.stderr.path';
 export const PROCESS_STDIN_PATH = 'agentsmith.process.stdin.path';
 export const PROCESS_STDOUT_PATH = 'agentsmith.process.stdout.path';
 export const PROCESS_TTY = 'agentsmith.process.tty';
+export const PTRACE_ADDRESS = 'agentsmith.ptrace.address';
+export const PTRACE_DATA = 'agentsmith.ptrace.data';
+export const PTRACE_REQUEST = 'agentsmith.ptrace.request';
+export const PTRACE_REQUEST_CODE = 'agentsmith.ptrace.request_code';
+export const PTRACE_TARGET_EXECUTABLE_PATH = 'agentsmith.ptrace.target.executable.path';
+export const PTRACE_TARGET_PID = 'agentsmith.ptrace.target.pid';
 export const REDACTED = 'agentsmith.redacted';
 export const SENSOR_HOOKS = 'agentsmith.sensor.hooks';
 export const SENSOR_MISSING = 'agentsmith.sensor.missing';

@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import { EventType, networkConnect, processExec, processExit, processFork } from './layout.gen.ts';
+import {
+  EventType,
+  kernelBpfLoad,
+  kernelModuleLoad,
+  networkConnect,
+  processExec,
+  processExit,
+  processFork,
+  processPtrace,
+} from './layout.gen.ts';
 
 /** A member of a record, as ebpf/gen-layout.ts describes it; `type` is the typedef in ebpf/events.h. */
 export interface Field<T extends string = string> {
@@ -16,6 +25,9 @@ const STRUCTS: ReadonlyMap<number, Struct> = new Map<number, Struct>([
   [EventType.PROCESS_FORK, processFork],
   [EventType.PROCESS_EXIT, processExit],
   [EventType.NETWORK_CONNECT, networkConnect],
+  [EventType.PROCESS_PTRACE, processPtrace],
+  [EventType.KERNEL_MODULE_LOAD, kernelModuleLoad],
+  [EventType.KERNEL_BPF_LOAD, kernelBpfLoad],
 ]);
 
 /** The {offset, length} pairs of a struct, nested ones too. */

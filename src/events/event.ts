@@ -26,6 +26,8 @@ export interface EventDefinition {
   /** The original's number for it; absent where it had none. */
   readonly dataType?: number;
   readonly severity: number;
+  /** The severity of one record, where not all have the same; `severity` is then that of most. */
+  readonly severityOf?: (event: RawEvent) => number;
   /** One sentence for the docs: what happened. */
   readonly about: string;
   /** Exec and exit carry the whole process block in every level of detail. */
@@ -141,6 +143,7 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
   const redactedKey = key(at.REDACTED);
   const notes: Notes = { name: '', escaped: [], redacted: [] };
   const { clock } = host;
+  const { severity, severityOf = () => severity } = definition;
 
   return {
     ...definition,
@@ -162,7 +165,7 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
       if (seen.redacted.length > 0) attributes[at.REDACTED] = seen.redacted;
       return {
         eventName: definition.name,
-        severityNumber: definition.severity,
+        severityNumber: severityOf(event),
         time: clock.wall(event.low(header.time), event.high(header.time)),
         observed,
         body: writeBody && summaryText(definition, event, process),
@@ -174,7 +177,7 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
       out.byte(0x09);
       out.fixed64(clock.wallLow(low), clock.wallHigh(low, event.high(header.time)));
       out.byte(0x10);
-      out.byte(definition.severity);
+      out.byte(severityOf(event));
       writeBody?.(event, process, out);
       // Setting a length is a call even when it changes nothing.
       if (notes.escaped.length > 0) notes.escaped.length = 0;

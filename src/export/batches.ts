@@ -78,7 +78,7 @@ export class Batches {
     const out = this.#writer;
     const start = this.#begin();
     definition.write(event, process, this.#observed, out);
-    this.#end(start, definition.type, definition.severity);
+    this.#end(start, definition.type, definition.severityOf?.(event) ?? definition.severity);
   }
 
   /** Appends a record that is LogRecord bytes already. */
