@@ -2,11 +2,19 @@
 // Straight bytes and readable records are the same whatever the kernel sends; hand-made cases: unit/events/straight.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { connectValues, execValues, exitValues, forkValues } from '../support/arbitraries.ts';
+import {
+  bpfValues,
+  connectValues,
+  execValues,
+  exitValues,
+  forkValues,
+  moduleValues,
+  ptraceValues,
+} from '../support/arbitraries.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { LANES, straightAndReadable } from '../support/lanes.ts';
 import { officialRequest } from '../support/official.ts';
-import { connect, exec, exit, fork, introduction } from '../support/records.ts';
+import { bpfLoad, connect, exec, exit, fork, introduction, moduleLoad, ptrace } from '../support/records.ts';
 
 const lanes = fc.constantFrom(...LANES);
 
@@ -14,6 +22,9 @@ const RECORDS: Readonly<Record<string, [number, fc.Arbitrary<Buffer>]>> = {
   exec: [6000, execValues.map(exec)],
   exit: [5000, exitValues.map(exit)],
   connect: [9000, connectValues.map(connect)],
+  ptrace: [4000, ptraceValues.map(ptrace)],
+  'module load': [3000, moduleValues.map(moduleLoad)],
+  'BPF load': [3000, bpfValues.map(bpfLoad)],
 };
 
 describe('for any record, straight bytes are those of the official serializer:', function () {
@@ -38,6 +49,9 @@ describe('for any record, straight bytes are those of the official serializer:',
       execValues.map(exec),
       exitValues.map(exit),
       connectValues.map(connect),
+      ptraceValues.map(ptrace),
+      moduleValues.map(moduleLoad),
+      bpfValues.map(bpfLoad),
     );
     fuzz(
       600,

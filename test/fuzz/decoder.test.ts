@@ -4,18 +4,47 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import {
   EventType,
+  kernelBpfLoad,
+  kernelModuleLoad,
   networkConnect,
   processExec,
   processExit,
   processFork,
+  processPtrace,
 } from '../../src/decode/layout.gen.ts';
 import type { RecordBatch } from '../../src/decode/record.ts';
-import { connectValues, execValues, exitValues, forkValues } from '../support/arbitraries.ts';
+import {
+  bpfValues,
+  connectValues,
+  execValues,
+  exitValues,
+  forkValues,
+  moduleValues,
+  ptraceValues,
+} from '../support/arbitraries.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { eachEvent, LANES } from '../support/lanes.ts';
-import { batchOf, connect, exec, exit, fork, OBSERVED } from '../support/records.ts';
+import {
+  batchOf,
+  bpfLoad,
+  connect,
+  exec,
+  exit,
+  fork,
+  moduleLoad,
+  OBSERVED,
+  ptrace,
+} from '../support/records.ts';
 
-const SIZES = [processExec, processFork, processExit, networkConnect].map((struct) => struct.SIZE);
+const SIZES = [
+  processExec,
+  processFork,
+  processExit,
+  networkConnect,
+  processPtrace,
+  kernelModuleLoad,
+  kernelBpfLoad,
+].map((struct) => struct.SIZE);
 
 /** The batch read to its end, every event made readable; what came out, for comparison. */
 function readAll(batch: RecordBatch): { events: unknown[]; malformed: number } {
@@ -41,7 +70,7 @@ const crafted = fc
   .tuple(
     fc.constantFrom(...SIZES, 48, 0),
     fc.nat({ max: 80 }),
-    fc.oneof(fc.nat({ max: 7 }), fc.nat({ max: 0xffff })),
+    fc.oneof(fc.nat({ max: 20 }), fc.nat({ max: 0xffff })),
     fc.uint8Array({ minLength: 40, maxLength: 40 }),
     fc.array(fc.oneof({ weight: 6, arbitrary: fc.constant([0, 0]) }, { weight: 1, arbitrary: text }), {
       minLength: 9,
@@ -78,6 +107,9 @@ const whole = fc.oneof(
   forkValues.map(fork),
   exitValues.map(exit),
   connectValues.map(connect),
+  ptraceValues.map(ptrace),
+  moduleValues.map(moduleLoad),
+  bpfValues.map(bpfLoad),
 );
 
 describe('the decoder', function () {
@@ -110,11 +142,7 @@ describe('the decoder', function () {
         const alone = readAll(loaded(record, 0)).events;
         const among = readAll(batchOf([before, record, behind]));
         assert.equal(among.malformed, 0);
-        const types = new Set([
-          EventType.PROCESS_EXEC,
-          EventType.PROCESS_EXIT,
-          EventType.NETWORK_CONNECT,
-        ] as number[]);
+        const types = LANES[0]!.events;
         const exported = [before, record, behind].filter((bytes) => types.has(bytes.readUInt16LE(4)));
         assert.equal(among.events.length, exported.length);
         assert.ok(alone.length <= 1);

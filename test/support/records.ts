@@ -164,6 +164,20 @@ export const exit = (values: ExitValues = {}): Buffer =>
 export const connect = (values: ConnectValues = {}): Buffer =>
   record(layout.networkConnect, EventType.NETWORK_CONNECT, { family: 2, protocol: 6, ...values });
 
+export type PtraceValues = Values<typeof layout.processPtrace>;
+export type ModuleValues = Values<typeof layout.kernelModuleLoad>;
+export type BpfValues = Values<typeof layout.kernelBpfLoad>;
+export const ptrace = (values: PtraceValues = {}): Buffer =>
+  record(layout.processPtrace, EventType.PROCESS_PTRACE, {
+    injection: layout.Injection.ATTACH,
+    request: 16,
+    ...values,
+  });
+export const moduleLoad = (values: ModuleValues = {}): Buffer =>
+  record(layout.kernelModuleLoad, EventType.KERNEL_MODULE_LOAD, values);
+export const bpfLoad = (values: BpfValues = {}): Buffer =>
+  record(layout.kernelBpfLoad, EventType.KERNEL_BPF_LOAD, values);
+
 /** When the batches of {@link batchOf} were read. */
 export const OBSERVED = 1_763_770_001_000_000_001n;
 
