@@ -34,13 +34,13 @@ static inline long int80(long nr, long a, long b, long c, long d, long e)
 }
 #endif
 
+#ifndef MAP_32BIT /* of x86 */
+#define MAP_32BIT 0
+#endif
+
 static inline char *low_page(void)
 {
-#ifdef MAP_32BIT
 	return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-#else
-	return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-#endif
 }
 
 #endif

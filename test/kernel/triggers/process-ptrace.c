@@ -216,12 +216,12 @@ static void way_traceme(void)
 	TELL(trace(PTRACE_TRACEME, 0, 0, 0), "PTRACE_TRACEME", .code = 0, .target = getpid());
 }
 
-static void *pause_thread(void *number)
+static int pause_thread(void *number)
 {
 	*(volatile pid_t *)number = syscall(SYS_gettid);
 	for (;;)
 		pause();
-	return NULL;
+	return 0;
 }
 
 /* The thread of another process: the process is the target. */
@@ -234,7 +234,8 @@ static void way_thread(void)
 		static char stack[65536];
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		clone((int (*)(void *))pause_thread, stack + sizeof(stack) - 64, CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD, (void *)shared);
+		clone(pause_thread, stack + sizeof(stack) - 64,
+		      CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD, (void *)shared);
 		for (;;)
 			pause();
 	}
