@@ -35,7 +35,8 @@ const MEANING: Readonly<Record<string, string>> = {
     'of the first question; what is not printable as `\\DDD`, a dot within a label as `\\.`; the root is `.`',
   [at.ATTR_ERROR_TYPE]:
     'errno name, `_OTHER` where only the failure is known; of DNS the response code unless NOERROR',
-  [at.ATTR_FILE_PATH]: 'of an exec that failed: what was to be executed',
+  [at.ATTR_FILE_PATH]:
+    'real path from the root of the mount namespace; of an exec that failed what was to be executed',
   [at.ATTR_NETWORK_LOCAL_ADDRESS]:
     'of a connection over TCP once it is known, over UDP where trampolines load; of a bind what was bound',
   [at.ATTR_NETWORK_LOCAL_PORT]:
@@ -68,6 +69,9 @@ const MEANING: Readonly<Record<string, string>> = {
   [at.ATTR_THREAD_NAME]: 'comm; anyone can set it',
   [at.AUDIT_LOGIN_USER_ID]: 'loginuid; absent when unset',
   [at.AUDIT_SESSION_ID]: 'absent when unset',
+  [at.BPF_PROGRAM_ID]: '',
+  [at.BPF_PROGRAM_NAME]: 'its first 15 letters; absent when it has none',
+  [at.BPF_PROGRAM_TYPE]: '`kprobe`, `tracing`, `cgroup_skb`, …',
   [at.CGROUP_ID]: 'of the v2 hierarchy; of v1 memory on hosts with v1 controllers',
   [at.CONNECT_DURATION]: 'seconds from the call to the result',
   [at.CONNECT_ID]: "the socket's cookie",
@@ -99,6 +103,10 @@ const MEANING: Readonly<Record<string, string>> = {
   [at.EVENT_HOOK]: 'only with `--detail all`',
   [at.EVENT_SEQUENCE]: 'per CPU; a missing number is a gap, a repeated one a duplicate',
   [at.FILE_UNRESOLVED]: "the path is the caller's, made absolute: links in it are not followed",
+  [at.MODULE_FROM_MEMORY]: 'it was handed over in memory (init_module): there is no file',
+  [at.MODULE_NAME]: 'absent when it was refused before the kernel had read it',
+  [at.MODULE_SIGNED]: 'the kernel found a valid signature; as the name',
+  [at.MODULE_TAINTS]: "the kernel's letters: `OE` = out of tree, unsigned; absent when it taints nothing",
   [at.NAMESPACE_MNT]: '',
   [at.NAMESPACE_NET]: '',
   [at.NAMESPACE_PID]: '',
@@ -127,6 +135,14 @@ const MEANING: Readonly<Record<string, string>> = {
   [at.PROCESS_STDIN_PATH]: 'path, `pipe:[inode]`, `socket:[inode]`; absent when closed',
   [at.PROCESS_STDOUT_PATH]: 'as stdin',
   [at.PROCESS_TTY]: '`/dev/pts/0`',
+  [at.PTRACE_ADDRESS]: 'of POKE*, in the target; of SETREGSET the number of the set',
+  [at.PTRACE_DATA]: 'of POKE* the word that was to be written; of SEIZE the options',
+  [at.PTRACE_REQUEST]:
+    '`PTRACE_ATTACH`, …, or `process_vm_readv`, `process_vm_writev`, `pidfd_getfd`, `proc_mem_write` (`/proc/PID/mem` was opened for writing, its own too)',
+  [at.PTRACE_REQUEST_CODE]: 'the number of the request, of ptrace(2) alone',
+  [at.PTRACE_TARGET_EXECUTABLE_PATH]: 'what the target runs, by its memory map; absent when it is gone',
+  [at.PTRACE_TARGET_PID]:
+    "in the host's pid namespace; of TRACEME the caller; a number that nobody has as it was asked for",
   [at.REDACTED]: 'attributes in which a secret was replaced',
   [at.SOCKET_FD]: 'when connect(2) or socketcall itself was called; of DNS when a call that names it was',
   [at.UNVERIFIED]:

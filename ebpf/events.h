@@ -48,6 +48,9 @@ enum event_type {
 	EVENT_NETWORK_BIND = 6,
 	EVENT_DNS_QUERY = 7,
 	EVENT_DNS_ANSWER = 8,
+	EVENT_PROCESS_PTRACE = 16,
+	EVENT_KERNEL_MODULE_LOAD = 17,
+	EVENT_KERNEL_BPF_LOAD = 18,
 	EVENT_PROCESS_CREDENTIAL_CHANGE = 19,
 	EVENT_DNS_SEGMENT = 20,     /* of a TCP stream, or several datagrams: user space finds the messages; not exported */
 	EVENT_TYPES = 32,           /* room for what comes; each costs one struct counters a CPU */
@@ -82,6 +85,26 @@ enum program {
 	PROGRAM_process_exec_at_arm64_call,
 	PROGRAM_process_credential_commit,
 	PROGRAM_process_credential_exit,
+	PROGRAM_process_ptrace_exit,
+	PROGRAM_process_memory_exit,
+	PROGRAM_process_memory_open,
+	PROGRAM_process_ptrace_native,
+	PROGRAM_process_ptrace_compat,
+	PROGRAM_process_readv_native,
+	PROGRAM_process_readv_compat,
+	PROGRAM_process_writev_native,
+	PROGRAM_process_writev_compat,
+	PROGRAM_process_getfd_native,
+	PROGRAM_process_getfd_compat,
+	PROGRAM_kernel_module_exit,
+	PROGRAM_kernel_module_init_native,
+	PROGRAM_kernel_module_init_compat,
+	PROGRAM_kernel_module_finit_native,
+	PROGRAM_kernel_module_finit_compat,
+	PROGRAM_kernel_bpf_exit,
+	PROGRAM_kernel_bpf_loaded,
+	PROGRAM_kernel_bpf_native,
+	PROGRAM_kernel_bpf_compat,
 };
 
 /* Starts every record; `size` is a multiple of 8, so the next record is aligned too. */
@@ -270,6 +293,71 @@ struct process_credential_change {
 	gid_id old_egid;
 	ns_inode old_user_ns;
 	__u32 unused;
+};
+
+/* How a process reached into another one; the first nine are requests of ptrace(2). */
+enum injection {
+	INJECTION_NONE,
+	INJECTION_TRACEME,
+	INJECTION_POKETEXT,
+	INJECTION_POKEDATA,
+	INJECTION_POKEUSER,
+	INJECTION_SETREGS,
+	INJECTION_SETFPREGS,
+	INJECTION_ATTACH,
+	INJECTION_SETREGSET,
+	INJECTION_SEIZE,
+	INJECTION_VM_READV,
+	INJECTION_VM_WRITEV,
+	INJECTION_MEM_WRITE,        /* /proc/PID/mem was opened for writing */
+	INJECTION_GETFD,
+};
+
+enum ptrace_flag {
+	PTRACE_ADDRESS_KNOWN = 1,
+	PTRACE_DATA_KNOWN = 2,
+	PTRACE_TARGET_KNOWN = 4,
+};
+
+struct process_ptrace {
+	struct header header;
+	struct who who;
+	identifier address;
+	identifier data;
+	__u32 injection;            /* enum injection */
+	__u32 request;              /* of ptrace(2) */
+	pid_id target;
+	struct path_text executable; /* of the target */
+	err_no result;
+	__u32 flags;                /* enum ptrace_flag */
+};
+
+enum module_flag {
+	MODULE_FROM_MEMORY = 1,     /* init_module: there is no file */
+	MODULE_KNOWN = 2,           /* the kernel took it as far as its name, taints and signature */
+	MODULE_SIGNED = 4,
+};
+
+struct kernel_module_load {
+	struct header header;
+	struct who who;
+	identifier taints;          /* one bit a letter */
+	struct path_text file;
+	err_no result;
+	__u32 flags;                /* enum module_flag */
+	__u32 unused;
+	char name[56];
+};
+
+/* `id` 0: it was refused, or its descriptor was gone before it could be looked at. */
+struct kernel_bpf_load {
+	struct header header;
+	struct who who;
+	__u32 id;
+	__u32 type;                 /* enum bpf_prog_type */
+	err_no result;
+	__u32 unused;
+	char name[16];
 };
 
 /* Per CPU and event type: attempted = submitted + filtered + ring_full + reserved + rate_limited + no_memory. */

@@ -29,6 +29,9 @@ typedef _Bool bool;
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 #define TS_COMPAT 0x0002
+#define FMODE_WRITE 0x2
+#define PROC_SUPER_MAGIC 0x9fa0
+#define PID_FS_MAGIC 0x50494446
 
 #define AF_INET 2
 #define AF_INET6 10
@@ -48,13 +51,18 @@ typedef struct { u32 val; } kgid_t;
 /* Processes */
 enum pid_type { PIDTYPE_PID, PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID };
 struct ns_common { unsigned int inum; };
-struct pid_namespace { struct ns_common ns; };
+struct xarray { void *xa_head; };
+struct xa_node { unsigned char shift; void *slots[64]; };
+struct idr { struct xarray idr_rt; };
+struct pid_namespace { struct idr idr; struct ns_common ns; };
 struct mnt_namespace { struct ns_common ns; };
 struct uts_namespace { struct { char nodename[65]; } name; struct ns_common ns; };
 struct net { struct ns_common ns; };
 struct user_namespace { struct ns_common ns; };
 struct upid { int nr; struct pid_namespace *ns; };
-struct pid { unsigned int level; struct upid numbers[1]; };
+struct hlist_node { struct hlist_node *next; };
+struct hlist_head { struct hlist_node *first; };
+struct pid { unsigned int level; struct hlist_head tasks[4]; struct upid numbers[1]; };
 /* Two words before 6.3, one of 64 bits since: the same bytes. */
 typedef struct { u64 val; } kernel_cap_t;
 struct cred {
@@ -83,6 +91,8 @@ struct task_struct {
 	int exit_code;
 	int pid, tgid;
 	struct task_struct *real_parent, *group_leader;
+	struct pid *thread_pid;
+	struct hlist_node pid_links[4];
 	u64 start_boottime;
 	u64 self_exec_id;
 	const struct cred *cred;
@@ -108,16 +118,23 @@ struct css_set { struct cgroup_subsys_state *subsys[1]; struct cgroup *dfl_cgrp;
 /* Files */
 struct qstr { const unsigned char *name; };
 struct super_block { u32 s_dev; unsigned long s_magic; };
-struct inode { u16 i_mode; struct super_block *i_sb; unsigned long i_ino; unsigned int i_nlink; };
+struct inode { u16 i_mode; struct super_block *i_sb; unsigned long i_ino; unsigned int i_nlink; void *i_private; };
+struct proc_inode { struct pid *pid; struct inode vfs_inode; };
 struct dentry { struct dentry *d_parent; struct qstr d_name; struct inode *d_inode; };
 struct vfsmount { struct dentry *mnt_root; };
 struct mount { struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; };
 struct path { struct vfsmount *mnt; struct dentry *dentry; };
-struct file { struct path f_path; struct inode *f_inode; void *private_data; };
+struct file { struct path f_path; struct inode *f_inode; unsigned int f_mode; void *private_data; };
 struct fdtable { unsigned int max_fds; struct file **fd; };
 struct files_struct { struct fdtable *fdt; };
 struct fs_struct { struct path pwd; };
 struct mm_struct { unsigned long arg_start, arg_end, env_start, env_end; struct file *exe_file; };
+
+/* What the kernel itself loads */
+enum kernel_read_file_id { READING_MODULE = 2 };
+struct module { char name[56]; unsigned long taints; bool sig_ok; };
+struct bpf_prog_aux { u32 id; char name[16]; };
+struct bpf_prog { enum bpf_prog_type type; struct bpf_prog_aux *aux; };
 
 /* Sockets */
 struct in6_addr { union { u8 u6_addr8[16]; } in6_u; };

@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 import { constants } from 'node:os';
 
-/** What the network stack answers and Node has no constant for (include/uapi/asm-generic/errno.h). */
+/**
+ * What the network stack, module signatures and bpf(2) answer and Node has no constant for
+ * (include/uapi/asm-generic/errno.h; ENOTSUPP is the kernel's own, and escapes from bpf(2)).
+ */
 const MORE_ERRNOS = {
   ENONET: 64,
+  ENOPKG: 65,
   ESOCKTNOSUPPORT: 94,
   EPFNOSUPPORT: 96,
   ESHUTDOWN: 108,
   EHOSTDOWN: 112,
   EREMOTEIO: 121,
+  ENOKEY: 126,
+  EKEYEXPIRED: 127,
+  EKEYREVOKED: 128,
+  EKEYREJECTED: 129,
+  ENOTSUPP: 524,
 };
 
 /** errno names by number as `error.type` uses them: the kernel's own (EAGAIN, not EWOULDBLOCK; EOPNOTSUPP, not ENOTSUP). */

@@ -2,12 +2,15 @@
 import {
   dnsMessage,
   EventType,
+  kernelBpfLoad,
+  kernelModuleLoad,
   networkBind,
   networkConnect,
   processCredentialChange,
   processExec,
   processExit,
   processFork,
+  processPtrace,
 } from './layout.gen.ts';
 
 /** A member of a record, as ebpf/gen-layout.ts describes it; `type` is the typedef in ebpf/events.h. */
@@ -30,6 +33,9 @@ const STRUCTS: ReadonlyMap<number, Struct> = new Map<number, Struct>([
   [EventType.DNS_SEGMENT, dnsMessage],
   [EventType.NETWORK_BIND, networkBind],
   [EventType.PROCESS_CREDENTIAL_CHANGE, processCredentialChange],
+  [EventType.PROCESS_PTRACE, processPtrace],
+  [EventType.KERNEL_MODULE_LOAD, kernelModuleLoad],
+  [EventType.KERNEL_BPF_LOAD, kernelBpfLoad],
 ]);
 
 /** The {offset, length} pairs of a struct, nested ones too. */

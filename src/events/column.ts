@@ -77,6 +77,11 @@ export function decimal(field: Field): Column {
   };
 }
 
+/** A 64-bit member as `0x…`: addresses, words. */
+export function hex(field: Field): Column {
+  return computed('string', (event) => `0x${event.u64(field).toString(16)}`);
+}
+
 /** A duration in nanoseconds as seconds. Always a double, also when it is a whole number. */
 export function seconds(field: Field): Column {
   return {

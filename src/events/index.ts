@@ -2,11 +2,14 @@
 import type { Hooked } from '../sensor/sensor.ts';
 import { dnsAnswer, dnsQuery } from './dns.ts';
 import type { EventDefinition } from './event.ts';
+import { kernelBpfLoad } from './kernel-bpf-load.ts';
+import { kernelModuleLoad } from './kernel-module-load.ts';
 import { networkBind } from './network-bind.ts';
 import { networkConnect } from './network-connect.ts';
 import { processCredentialChange } from './process-credential-change.ts';
 import { processExec } from './process-exec.ts';
 import { processExit } from './process-exit.ts';
+import { processPtrace } from './process-ptrace.ts';
 
 /** Every event, in the order of the docs. A new one is a line here (CONTRIBUTING.md). */
 export function eventDefinitions(options: { redact: boolean }): readonly EventDefinition[] {
@@ -17,6 +20,9 @@ export function eventDefinitions(options: { redact: boolean }): readonly EventDe
     networkBind,
     dnsQuery,
     dnsAnswer,
+    processPtrace,
+    kernelModuleLoad,
+    kernelBpfLoad,
     processCredentialChange,
   ];
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import {
   bindValues,
+  bpfValues,
   connectValues,
   credentialValues,
   dnsSegmentValues,
@@ -11,12 +12,15 @@ import {
   execValues,
   exitValues,
   forkValues,
+  moduleValues,
+  ptraceValues,
 } from '../support/arbitraries.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { LANES, straightAndReadable } from '../support/lanes.ts';
 import { officialRequest } from '../support/official.ts';
 import {
   bind,
+  bpfLoad,
   connect,
   credentialChange,
   dnsAnswer,
@@ -26,6 +30,8 @@ import {
   exit,
   fork,
   introduction,
+  moduleLoad,
+  ptrace,
 } from '../support/records.ts';
 
 const lanes = fc.constantFrom(...LANES);
@@ -38,6 +44,9 @@ const RECORDS: Readonly<Record<string, [number, fc.Arbitrary<Buffer>]>> = {
   'dns answer': [5000, dnsValues.map(dnsAnswer)],
   bind: [4000, bindValues.map(bind)],
   'credential change': [4000, credentialValues.map(credentialChange)],
+  ptrace: [4000, ptraceValues.map(ptrace)],
+  'module load': [3000, moduleValues.map(moduleLoad)],
+  'BPF load': [3000, bpfValues.map(bpfLoad)],
 };
 
 describe('for any record, straight bytes are those of the official serializer:', function () {
@@ -67,6 +76,9 @@ describe('for any record, straight bytes are those of the official serializer:',
       dnsSegmentValues.map((values) => dnsSegment({ ...values, flags: 0 })),
       bindValues.map(bind),
       credentialValues.map(credentialChange),
+      ptraceValues.map(ptrace),
+      moduleValues.map(moduleLoad),
+      bpfValues.map(bpfLoad),
     );
     fuzz(
       600,

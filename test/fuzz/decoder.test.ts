@@ -5,16 +5,20 @@ import fc from 'fast-check';
 import {
   dnsMessage,
   EventType,
+  kernelBpfLoad,
+  kernelModuleLoad,
   networkBind,
   networkConnect,
   processCredentialChange,
   processExec,
   processExit,
   processFork,
+  processPtrace,
 } from '../../src/decode/layout.gen.ts';
 import type { RecordBatch } from '../../src/decode/record.ts';
 import {
   bindValues,
+  bpfValues,
   connectValues,
   credentialValues,
   dnsSegmentValues,
@@ -22,12 +26,15 @@ import {
   execValues,
   exitValues,
   forkValues,
+  moduleValues,
+  ptraceValues,
 } from '../support/arbitraries.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { EVENTS, eachEvent, LANES } from '../support/lanes.ts';
 import {
   batchOf,
   bind,
+  bpfLoad,
   connect,
   credentialChange,
   dnsAnswer,
@@ -36,7 +43,9 @@ import {
   exec,
   exit,
   fork,
+  moduleLoad,
   OBSERVED,
+  ptrace,
 } from '../support/records.ts';
 
 const SIZES = [
@@ -47,6 +56,9 @@ const SIZES = [
   networkBind,
   dnsMessage,
   processCredentialChange,
+  processPtrace,
+  kernelModuleLoad,
+  kernelBpfLoad,
 ].map((struct) => struct.SIZE);
 
 /** The batch read to its end, every event made readable; what came out, for comparison. */
@@ -114,6 +126,9 @@ const whole = fc.oneof(
   dnsValues.map(dnsAnswer),
   bindValues.map(bind),
   credentialValues.map(credentialChange),
+  ptraceValues.map(ptrace),
+  moduleValues.map(moduleLoad),
+  bpfValues.map(bpfLoad),
 );
 
 describe('the decoder', function () {

@@ -5,10 +5,11 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { EventType, LAYOUT_ID } from '../../src/decode/layout.gen.ts';
-import { COMMON_PROGRAMS } from '../../src/events/index.ts';
+import { COMMON_PROGRAMS, eventDefinitions } from '../../src/events/index.ts';
 import { LiveSensor } from '../../src/sensor/live.ts';
 import { loadNative } from '../../src/sensor/native.ts';
 import { repository } from '../support/repository.ts';
+import { TIERS } from '../support/tiers.ts';
 import { scaled } from '../support/triggers.ts';
 import { openWatch } from '../support/watch.ts';
 
@@ -56,6 +57,28 @@ describe('the BPF object', function () {
     await sensor.stop();
     assert.deepEqual(held(), before);
   });
+
+  for (const tier of TIERS) {
+    it(`has no program of tier ${tier} that the verifier walks 20,000 instructions for`, async () => {
+      const sensor = new LiveSensor(loadNative(), {
+        ringBytes: 64 << 10,
+        common: COMMON_PROGRAMS,
+        events: eventDefinitions({ redact: true }),
+        environment: [],
+        trampolines: tier === 'A',
+      });
+      const stats = sensor.stats();
+      await sensor.stop();
+      const walked = Object.entries(stats).map(
+        ([program, { instructions }]) => [program, instructions] as const,
+      );
+      assert.ok(walked.length > 5);
+      assert.deepEqual(
+        walked.filter(([, instructions]) => instructions >= 20_000),
+        [],
+      );
+    });
+  }
 
   it('is refused when it was built from another events.h', () => {
     const id = Buffer.alloc(8);

@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from 'fast-check';
 import { MESSAGES } from './dns-messages.ts';
-import { BIND_FLAGS, CONNECT_FLAGS, DNS_FLAGS, EXEC_FLAGS, INTERESTING } from './interesting.ts';
+import {
+  BIND_FLAGS,
+  CONNECT_FLAGS,
+  DNS_FLAGS,
+  EXEC_FLAGS,
+  INTERESTING,
+  MODULE_FLAGS,
+  PTRACE_FLAGS,
+} from './interesting.ts';
 import type {
   BindValues,
+  BpfValues,
   ConnectValues,
   CredentialValues,
   DnsValues,
   ExecValues,
   ExitValues,
   ForkValues,
+  ModuleValues,
+  PtraceValues,
 } from './records.ts';
 
 /*
@@ -167,6 +178,11 @@ export const exitValues: fc.Arbitrary<ExitValues> = fc
   })
   .filter(({ header, who }) => !Number.isInteger((Number(header.time) - Number(who.start)) / 1e9));
 
+const result = fc.oneof(
+  fc.constantFrom(0, -111, -110, -524, -4095, -(2 ** 31), 2 ** 31 - 1),
+  fc.integer({ min: -133, max: 0 }),
+);
+
 export const connectValues: fc.Arbitrary<ConnectValues> = fc.record({
   header,
   who,
@@ -178,7 +194,7 @@ export const connectValues: fc.Arbitrary<ConnectValues> = fc.record({
   dport: u16,
   family: fc.oneof(fc.constantFrom(2, 10), u16),
   protocol: fc.oneof(fc.constantFrom(6, 17, 262), u16),
-  result: errnos,
+  result,
   fd: u32,
   flags: fc.oneof(fc.nat({ max: CONNECT_FLAGS }), u32),
 });
@@ -265,4 +281,36 @@ export const credentialValues: fc.Arbitrary<CredentialValues> = fc.record({
   oldSuid: ids,
   oldEgid: ids,
   oldUserNs: u32,
+});
+
+export const ptraceValues: fc.Arbitrary<PtraceValues> = fc.record({
+  header,
+  who,
+  address: u64,
+  data: u64,
+  injection: fc.oneof(fc.nat({ max: 14 }), u32),
+  request: u32,
+  target: u32,
+  executable: path,
+  result,
+  flags: fc.oneof(fc.nat({ max: PTRACE_FLAGS }), u32),
+});
+
+export const moduleValues: fc.Arbitrary<ModuleValues> = fc.record({
+  header,
+  who,
+  taints: u64,
+  file: path,
+  result,
+  flags: fc.oneof(fc.nat({ max: MODULE_FLAGS }), u32),
+  name: bytes(56),
+});
+
+export const bpfValues: fc.Arbitrary<BpfValues> = fc.record({
+  header,
+  who,
+  id: u32,
+  type: fc.oneof(fc.nat({ max: 34 }), u32),
+  result,
+  name: bytes(16),
 });

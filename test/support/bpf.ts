@@ -5,7 +5,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { eventually } from './eventually.ts';
 
 /** Names that ebpf/programs gives; bpf(2) keeps the first 15 letters. */
-const OURS = /^(process_(exec|exit|fork|credent)|network_(connect|bind)|dns_(egress|ingress)|syscall_exit)/;
+const OURS =
+  /^(process_(exec|exit|fork|credent|ptrace|memory|readv|writev|getfd)|network_(connect|bind)|dns_(egress|ingress)|kernel_(bpf|module)_|syscall_exit)/;
 
 /** Ids of loaded programs of ours. */
 function loadedPrograms(): number[] {

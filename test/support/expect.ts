@@ -17,7 +17,8 @@ function unknowable(record: WatchedRecord): Attributes {
 }
 
 export interface Expected {
-  readonly dataType: number;
+  /** Absent where the original has no such event. */
+  readonly dataType?: number;
   readonly severity: number;
   /** The program that sees the event, for `agentsmith.event.hook`. */
   readonly program: string;
@@ -38,7 +39,10 @@ export function expectRecord(watch: Watch, record: WatchedRecord, expected: Expe
   const { proc, own, full } = expected;
   const tid = tidOf(proc);
   const thread = { 'thread.id': tid === pidOf(proc) ? undefined : tid, 'thread.name': escaped(proc.comm) };
-  const behind = { 'agentsmith.data_type': expected.dataType, ...unknowable(record) };
+  const behind = {
+    ...(expected.dataType !== undefined && { 'agentsmith.data_type': expected.dataType }),
+    ...unknowable(record),
+  };
   const attributes = (
     level: 'lean' | 'standard' | 'full',
     more: Readonly<Record<string, Attributes[string]>> = {},

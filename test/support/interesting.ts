@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { BindFlag, ConnectFlag, DnsFlag, ExecFlag } from '../../src/decode/layout.gen.ts';
+import {
+  BindFlag,
+  ConnectFlag,
+  DnsFlag,
+  ExecFlag,
+  ModuleFlag,
+  PtraceFlag,
+} from '../../src/decode/layout.gen.ts';
 
 /** Around every length of a varint, sign bit and power of ten where an encoder could trip. */
 export const INTERESTING: readonly number[] = [
@@ -9,9 +16,10 @@ export const INTERESTING: readonly number[] = [
 ];
 
 const all = (flags: object) => Object.values(flags).reduce((a: number, b: number) => a | b, 0);
-/** Every flag of connect, dns and exec records set. */
 /** Every flag of the records set. */
 export const BIND_FLAGS: number = all(BindFlag);
 export const CONNECT_FLAGS: number = all(ConnectFlag);
 export const DNS_FLAGS: number = all(DnsFlag);
 export const EXEC_FLAGS: number = all(ExecFlag);
+export const MODULE_FLAGS: number = all(ModuleFlag);
+export const PTRACE_FLAGS: number = all(PtraceFlag);

@@ -186,6 +186,20 @@ export const dnsAnswer: (values?: DnsValues) => Buffer = dns(EventType.DNS_ANSWE
 export const dnsSegment = (values: DnsValues = {}): Buffer =>
   dns(EventType.DNS_SEGMENT)({ protocol: 6, cookie: 1n, ...values });
 
+export type PtraceValues = Values<typeof layout.processPtrace>;
+export type ModuleValues = Values<typeof layout.kernelModuleLoad>;
+export type BpfValues = Values<typeof layout.kernelBpfLoad>;
+export const ptrace = (values: PtraceValues = {}): Buffer =>
+  record(layout.processPtrace, EventType.PROCESS_PTRACE, {
+    injection: layout.Injection.ATTACH,
+    request: 16,
+    ...values,
+  });
+export const moduleLoad = (values: ModuleValues = {}): Buffer =>
+  record(layout.kernelModuleLoad, EventType.KERNEL_MODULE_LOAD, values);
+export const bpfLoad = (values: BpfValues = {}): Buffer =>
+  record(layout.kernelBpfLoad, EventType.KERNEL_BPF_LOAD, values);
+
 /** When the batches of {@link batchOf} were read. */
 export const OBSERVED = 1_763_770_001_000_000_001n;
 

@@ -79,6 +79,7 @@ export class Watch {
       ...(options.trampolines !== undefined && { trampolines: options.trampolines }),
       ...(options.dnsPorts && { dnsPorts: options.dnsPorts }),
       environment: options.environment ?? ['LD_PRELOAD', 'SSH_CONNECTION'],
+      ...(options.trampolines === false && { trampolines: false }),
       ...(options.pendingAfterMs !== undefined && { pendingAfterMs: options.pendingAfterMs }),
     });
     const users = new Users();

@@ -17,7 +17,7 @@ sed '/^stop: /q' </run/said >/run/start && cat /run/start
 cat </run/said >/dev/null 2>&1 &
 sh -c 'exec /bin/true marker'
 bash -c 'exec 3<>/dev/tcp/127.0.0.1/1' 2>/dev/null || :
-until grep -q '"agentsmith.network.connect"' /run/records || ! grep -q 'network.connect cgroup' /run/start; do sleep 0.2; done
+until grep -q '"agentsmith.network.connect"' /run/records || ! grep -q 'network.connect *cgroup' /run/start; do sleep 0.2; done
 until grep -q '"marker"' /run/records; do sleep 0.2; done
 kill -TERM $agent
 wait $agent

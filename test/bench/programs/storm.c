@@ -4,6 +4,7 @@
  *
  *   storm exec COUNT            forks a child that executes this program with the arguments of a compiler
  *   storm tcp COUNT             connects to a listener of its own, and closes
+ *   storm ptrace COUNT          writes a word into a child of its own that it traces
  *   storm udp RATE SECONDS      connects a datagram socket again and again, RATE times a second (0 = as fast as it can)
  *   storm dns COUNT             sends a query to a resolver of its own, port 53 of 127.53.0.1, and is answered
  *   storm packets COUNT         sends a datagram to another port and gets it back
@@ -14,9 +15,11 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -76,6 +79,26 @@ static long storm_tcp(long count)
 		close(one);
 		close(other);
 	}
+	return count;
+}
+
+static long storm_ptrace(long count)
+{
+	static long word;
+	pid_t child = fork();
+
+	if (child == 0) {
+		for (;;)
+			pause();
+	}
+	if (child < 0 || ptrace(PTRACE_ATTACH, child, 0, 0) || waitpid(child, NULL, 0) != child)
+		err(1, "attach");
+	for (long i = 0; i < count; i++) {
+		if (ptrace(PTRACE_POKEDATA, child, &word, i))
+			err(1, "poke");
+	}
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
 	return count;
 }
 
@@ -139,6 +162,8 @@ int main(int argc, char **argv)
 		made = storm_exec(atol(argv[2]));
 	else if (!strcmp(what, "tcp"))
 		made = storm_tcp(atol(argv[2]));
+	else if (!strcmp(what, "ptrace"))
+		made = storm_ptrace(atol(argv[2]));
 	else if (!strcmp(what, "dns"))
 		made = storm_packets(atol(argv[2]), 53);
 	else if (!strcmp(what, "packets"))
@@ -146,7 +171,7 @@ int main(int argc, char **argv)
 	else if (!strcmp(what, "udp") && argc > 3)
 		made = storm_udp(atof(argv[2]), atof(argv[3]));
 	else
-		errx(64, "storm exec|tcp|dns|packets COUNT, storm udp RATE SECONDS");
+		errx(64, "storm exec|tcp|dns|packets|ptrace COUNT, storm udp RATE SECONDS");
 	printf("%ld\n", made);
 	return 0;
 }

@@ -3,7 +3,15 @@
 // that the kernel fills the records rightly: test/kernel.
 import assert from 'node:assert/strict';
 import * as incubating from '@opentelemetry/semantic-conventions/incubating';
-import { BindFlag, ConnectFlag, ExecFlag, Program } from '../../../src/decode/layout.gen.ts';
+import {
+  BindFlag,
+  ConnectFlag,
+  ExecFlag,
+  Injection,
+  ModuleFlag,
+  Program,
+  PtraceFlag,
+} from '../../../src/decode/layout.gen.ts';
 import { BLOCK } from '../../../src/enrich/process-block.ts';
 import type { ReadableEvent } from '../../../src/events/event.ts';
 import * as semconv from '../../../src/semconv.ts';
@@ -11,6 +19,7 @@ import { MESSAGES } from '../../support/dns-messages.ts';
 import { EVENTS, LANES, straightAndReadable } from '../../support/lanes.ts';
 import {
   bind,
+  bpfLoad,
   connect,
   credentialChange,
   dnsAnswer,
@@ -18,6 +27,8 @@ import {
   exec,
   exit,
   introduction,
+  moduleLoad,
+  ptrace,
 } from '../../support/records.ts';
 
 const [standard] = LANES;
@@ -313,6 +324,101 @@ describe('process.credential.change', () => {
     assert.ok(!('agentsmith.process.permitted_capabilities' in attributes));
     const gained = readable(credentialChange({ ...before, permitted: 1n })).attributes;
     assert.equal(gained['agentsmith.process.permitted_capabilities'], '0000000000000001');
+  });
+});
+
+const own = (event: ReadableEvent, prefix: RegExp) =>
+  Object.fromEntries(Object.entries(event.attributes).filter(([name]) => prefix.test(name)));
+
+describe('process.ptrace', () => {
+  const shown = /^agentsmith\.ptrace|^error/;
+
+  it('tells what was asked for, with address and data, and of whom', () => {
+    const event = readable(
+      ptrace({
+        injection: Injection.POKETEXT,
+        request: 4,
+        address: 0xffffffff81000000n,
+        data: 0x90n,
+        target: 7402,
+        executable: '/usr/sbin/sshd',
+        flags: PtraceFlag.ADDRESS_KNOWN | PtraceFlag.DATA_KNOWN | PtraceFlag.TARGET_KNOWN,
+      }),
+    );
+    assert.deepEqual(own(event, shown), {
+      'agentsmith.ptrace.request': 'PTRACE_POKETEXT',
+      'agentsmith.ptrace.request_code': 4,
+      'agentsmith.ptrace.address': '0xffffffff81000000',
+      'agentsmith.ptrace.data': '0x90',
+      'agentsmith.ptrace.target.pid': 7402,
+      'agentsmith.ptrace.target.executable.path': '/usr/sbin/sshd',
+    });
+    assert.equal(event.body, 'PTRACE_POKETEXT 7402');
+    assert.equal(event.severityNumber, 13);
+  });
+
+  it('leaves out what is not known, and the number of what is no request', () => {
+    const event = readable(ptrace({ injection: Injection.GETFD, request: 0, target: 0, result: -9 }));
+    assert.deepEqual(own(event, shown), {
+      'agentsmith.ptrace.request': 'pidfd_getfd',
+      'error.type': 'EBADF',
+    });
+    assert.equal(event.body, 'pidfd_getfd EBADF');
+  });
+
+  it('is only INFO of a child that asks to be traced', () => {
+    const record = ptrace({ injection: Injection.TRACEME, request: 0 });
+    assert.equal(readable(record).severityNumber, 9);
+  });
+});
+
+describe('kernel.module.load', () => {
+  const shown = /^agentsmith\.kernel|^error|^file/;
+
+  it('tells file, name, signature and taints', () => {
+    const event = readable(
+      moduleLoad({ name: 'dummy', file: '/lib/dummy.ko', taints: 0x3000n, flags: ModuleFlag.KNOWN }),
+    );
+    assert.deepEqual(own(event, shown), {
+      'file.path': '/lib/dummy.ko',
+      'agentsmith.kernel.module.name': 'dummy',
+      'agentsmith.kernel.module.signed': false,
+      'agentsmith.kernel.module.taints': 'OE',
+    });
+    assert.equal(event.body, 'dummy /lib/dummy.ko');
+  });
+
+  it('tells one from memory, and which was refused', () => {
+    const memory = readable(
+      moduleLoad({ name: 'x', flags: ModuleFlag.KNOWN | ModuleFlag.SIGNED | ModuleFlag.FROM_MEMORY }),
+    );
+    assert.deepEqual(own(memory, shown), {
+      'agentsmith.kernel.module.from_memory': true,
+      'agentsmith.kernel.module.name': 'x',
+      'agentsmith.kernel.module.signed': true,
+    });
+    assert.equal(memory.body, 'x from memory');
+    const refused = readable(moduleLoad({ file: '/tmp/a.ko', result: -129 }));
+    assert.deepEqual(own(refused, shown), { 'file.path': '/tmp/a.ko', 'error.type': 'EKEYREJECTED' });
+    assert.equal(readable(moduleLoad({ result: -9 })).body, 'no file EBADF');
+  });
+});
+
+describe('kernel.bpf.load', () => {
+  const shown = /^agentsmith\.bpf|^error/;
+
+  it('tells type, name and id, and of one that was refused why', () => {
+    const event = readable(bpfLoad({ id: 17, type: 2, name: 'sec_probe' }));
+    assert.deepEqual(own(event, shown), {
+      'agentsmith.bpf.program.name': 'sec_probe',
+      'agentsmith.bpf.program.type': 'kprobe',
+      'agentsmith.bpf.program.id': 17,
+    });
+    assert.equal(event.body, 'kprobe sec_probe');
+    assert.equal(readable(bpfLoad({})).body, 'a program');
+    const refused = readable(bpfLoad({ result: -524 }));
+    assert.deepEqual(own(refused, shown), { 'error.type': 'ENOTSUPP' });
+    assert.equal(refused.body, 'ENOTSUPP');
   });
 });
 

@@ -3,13 +3,20 @@
 // makes of the readable event, for whole requests. Which values come out is left to columns.test.ts and the kernel
 // tests; more values than here: test/fuzz/columns.test.ts.
 import assert from 'node:assert/strict';
-import { ExecFlag } from '../../../src/decode/layout.gen.ts';
+import { ExecFlag, Injection, ModuleFlag } from '../../../src/decode/layout.gen.ts';
 import { MESSAGES } from '../../support/dns-messages.ts';
-import { BIND_FLAGS, CONNECT_FLAGS, DNS_FLAGS } from '../../support/interesting.ts';
+import {
+  BIND_FLAGS,
+  CONNECT_FLAGS,
+  DNS_FLAGS,
+  MODULE_FLAGS,
+  PTRACE_FLAGS,
+} from '../../support/interesting.ts';
 import { EVENTS, LANES, straightAndReadable } from '../../support/lanes.ts';
 import { officialRequest } from '../../support/official.ts';
 import {
   bind,
+  bpfLoad,
   connect,
   credentialChange,
   dnsAnswer,
@@ -19,6 +26,8 @@ import {
   exit,
   fork,
   introduction,
+  moduleLoad,
+  ptrace,
 } from '../../support/records.ts';
 
 const V6 = Buffer.from('20010db8000000000001000000000001', 'hex');
@@ -142,6 +151,28 @@ const STORIES: Readonly<Record<string, readonly Buffer[]>> = {
   'a process that gains capabilities in a namespace of its own': [
     credentialChange({ permitted: (1n << 64n) - 1n, oldUid: 1000, oldEuid: 1000, oldSuid: 1000 }),
   ],
+  'a ptrace with everything': [
+    ptrace({
+      address: (1n << 64n) - 1n,
+      data: 0n,
+      target: 7402,
+      executable: BAD,
+      flags: PTRACE_FLAGS,
+      result: -3,
+    }),
+  ],
+  'a child that asks to be traced': [ptrace({ injection: Injection.TRACEME, request: 0 })],
+  'a request that is not known': [ptrace({ injection: 99 })],
+  'a module with everything': [
+    moduleLoad({ file: BAD, name: BAD, taints: (1n << 64n) - 1n, flags: MODULE_FLAGS, result: -129 }),
+  ],
+  'a module without taints': [
+    moduleLoad({ file: '/a.ko', name: 'dummy', flags: ModuleFlag.KNOWN | ModuleFlag.SIGNED }),
+  ],
+  'a module of which nothing is known': [moduleLoad({ result: -38 })],
+  'a BPF program': [bpfLoad({ id: 4_000_000_000, type: 26, name: 'sixteen_letters_' })],
+  'a BPF program without a name, of a type to come': [bpfLoad({ id: 1, type: 77 })],
+  'a BPF program that was refused': [bpfLoad({ result: -1 })],
   'a connect of a child that never execs': [
     introduction({ who: { pid: 4000, start: 4_000_000_000n }, executable: '/usr/sbin/sshd' }),
     fork({ originExecId: 7n }),

@@ -3,12 +3,13 @@
 // of closed batches: sender.test.ts.
 import assert from 'node:assert/strict';
 import { mock } from 'node:test';
+import { Injection } from '../../../src/decode/layout.gen.ts';
 import type { Batch } from '../../../src/export/batch.ts';
 import { Batches, splitBatch } from '../../../src/export/batches.ts';
-import { LANES, straightAndReadable } from '../../support/lanes.ts';
+import { eachEvent, LANES, straightAndReadable } from '../../support/lanes.ts';
 import { envelope, officialRequest } from '../../support/official.ts';
 import { decodeLogs, encode } from '../../support/otlp-decode.ts';
-import { connect, exec } from '../../support/records.ts';
+import { batchOf, connect, exec, ptrace } from '../../support/records.ts';
 
 const INFO = 9;
 const WARN = 13;
@@ -116,6 +117,23 @@ describe('Batches', () => {
     assert.equal(closed.length, 0);
     mock.timers.tick(1);
     assert.deepEqual(names(closed[0]!), ['1', 'warning', 'another']);
+  });
+
+  it('takes the severity of the one record, where an event has several', () => {
+    const { batches, closed } = collect();
+    const append = (injection: number) =>
+      eachEvent(batchOf([ptrace({ injection })]), LANES[0]!, (definition, event, process) =>
+        batches.append(definition, event, process),
+      );
+    append(Injection.TRACEME);
+    mock.timers.tick(20);
+    assert.equal(closed.length, 0);
+    append(Injection.ATTACH);
+    mock.timers.tick(20);
+    assert.deepEqual(
+      decodeLogs(closed[0]!.bytes).map((log) => log.severityNumber),
+      [INFO, WARN],
+    );
   });
 
   it('does not hurry the batch behind a warning', () => {

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Which process a number, a descriptor or a file of /proc stands for. */
+#ifndef AGENTSMITH_TARGET_H
+#define AGENTSMITH_TARGET_H
+
+#include "kernel.h"
+
+/* include/linux/xarray.h: 64 slots a node unless CONFIG_BASE_SMALL; a pointer to a node has these low bits. */
+#define XA_CHUNK_SHIFT 6
+#define XA_CHUNK_MASK 63
+#define XA_POINTER_BITS 3
+#define XA_NODE 2
+#define XA_LEVELS 4             /* PID_MAX_LIMIT is 2^22 */
+#define PID_MAX_LIMIT (1 << 22)
+
+/* The pid namespace in which the numbers of `task` count. */
+static __always_inline struct upid target__namespace(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	u32 level = BPF_CORE_READ(pid, level);
+	struct upid upid = {};
+
+	bpf_core_read(&upid, sizeof(upid),
+		      (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid));
+	return upid;
+}
+
+/*
+ * The kernel's own lookup of a number (find_pid_ns), by reading: the helper for it (bpf_task_from_vpid) is of 6.14,
+ * and the one before knows the host's numbers only.
+ */
+static __always_inline struct pid *target__of_number(struct pid_namespace *ns, u32 number)
+{
+	u64 entry = (u64)BPF_CORE_READ(ns, idr.idr_rt.xa_head);
+
+	if (number >= PID_MAX_LIMIT)
+		return NULL;
+	for (int i = 0; i < XA_LEVELS && (entry & XA_POINTER_BITS) == XA_NODE; i++) {
+		struct xa_node *node = (void *)(entry - XA_NODE);
+		u32 shift = BPF_CORE_READ(node, shift) & 31;
+		u32 slot = number >> shift;
+
+		if (!i && slot > XA_CHUNK_MASK)
+			return NULL;
+		bpf_core_read(&entry, sizeof(entry),
+			      (void *)node + bpf_core_field_offset(struct xa_node, slots) + (slot & XA_CHUNK_MASK) * 8);
+		if (!shift)
+			break;
+	}
+	return (entry & XA_POINTER_BITS) ? NULL : (struct pid *)entry;
+}
+
+static __always_inline struct pid *target__of_pidfd(struct file *file)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	char name[8] = {};
+
+	if (!file)
+		return NULL;
+	/* From 6.9 on they have a file system of their own. */
+	if (BPF_CORE_READ(inode, i_sb, s_magic) == PID_FS_MAGIC)
+		return BPF_CORE_READ(inode, i_private);
+	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(file, f_path.dentry, d_name.name));
+	return *(u64 *)name == *(u64 *)"[pidfd]" ? BPF_CORE_READ(file, private_data) : NULL;
+}
+
+static __always_inline struct pid *target__of_proc(struct inode *inode)
+{
+	struct proc_inode *proc = (void *)inode - bpf_core_field_offset(struct proc_inode, vfs_inode);
+
+	return BPF_CORE_READ(proc, pid);
+}
+
+static __always_inline struct task_struct *target__task(struct pid *pid)
+{
+	struct hlist_node *first = BPF_CORE_READ(pid, tasks[PIDTYPE_PID].first);
+
+	return first ? (void *)first - bpf_core_field_offset(struct task_struct, pid_links) : NULL;
+}
+
+#endif

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * process.ptrace: a process reached into another one, or tried to: the requests of ptrace(2) that attach or write,
+ * process_vm_readv and _writev, pidfd_getfd, and /proc/PID/mem opened for writing. What debuggers do all day (PEEK*,
+ * CONT, SYSCALL, GETREGS) ends at its request number and counts nowhere.
+ *
+ * Hooks, tier A: fexit on the functions of the system calls themselves, one for each ABI. They see exactly what sys_exit
+ * sees, with every refusal and its errno, and cost other system calls nothing. What lies deeper says less:
+ * security_ptrace_access_check knows neither request nor result and fires for readers too, arch_ptrace misses ATTACH,
+ * TRACEME and requests to a stranger (ESRCH), process_vm_rw has more arguments than a trampoline of 6.1 takes. All that
+ * is told are arguments that were passed in registers. fexit/mem_open sees the file of /proc whoever opens it (io_uring
+ * too), and that it was refused. Tier B: the exit of the system calls.
+ * The target is found by the caller's number when the call ends, its executable by its memory map. An open for writing
+ * is what is seen of /proc/PID/mem, not each write.
+ * Kernels: 5.13; x86-64 on tier A. Escapes: a /proc/PID/mem that the file's mode refuses, on tier B any that is refused
+ * or opened by io_uring; on tier A ptrace of x32 programs, which stock kernels do not run; the executable of a target
+ * that is gone before the call ends.
+ */
+#include "../lib/act.h"
+#include "../lib/syscall.h"
+#include "../lib/target.h"
+
+/*
+ * include/uapi/linux/ptrace.h, arch/x86/include/uapi/asm/ptrace-abi.h; behind the old requests stand SETREGSET and SEIZE.
+ * A table and no switch, each case of which the verifier would follow to the end of the record.
+ */
+#define OLD_REQUESTS 32
+#define REQUEST_SETREGSET 0x4205
+static const u8 injections[2 * OLD_REQUESTS] = {
+	[0] = INJECTION_TRACEME, [4] = INJECTION_POKETEXT, [5] = INJECTION_POKEDATA, [6] = INJECTION_POKEUSER,
+	[13] = INJECTION_SETREGS, [15] = INJECTION_SETFPREGS, [16] = INJECTION_ATTACH,
+	[OLD_REQUESTS] = INJECTION_SETREGSET, INJECTION_SEIZE,
+};
+
+/* Elsewhere address and data mean nothing, or point into the caller's memory. */
+static const u8 known_of[16] = {
+	[INJECTION_POKETEXT ... INJECTION_POKEUSER] = PTRACE_ADDRESS_KNOWN | PTRACE_DATA_KNOWN,
+	[INJECTION_SETREGSET] = PTRACE_ADDRESS_KNOWN,
+	[INJECTION_SEIZE] = PTRACE_DATA_KNOWN,
+};
+
+static __always_inline u32 injection_of(u64 request)
+{
+	if (request - REQUEST_SETREGSET < 2)
+		request -= REQUEST_SETREGSET - OLD_REQUESTS;
+	else if (request >= OLD_REQUESTS)
+		return INJECTION_NONE;
+	return injections[MASK(request, 2 * OLD_REQUESTS - 1)];
+}
+
+struct deed {
+	struct task_struct *target;
+	u64 address;
+	u64 data;
+	u32 injection;
+	u32 request;
+	u32 number;                 /* of the target, as the host knows it; 0 = not known */
+	u32 flags;
+	long result;
+};
+
+static __always_inline int report(enum program program, enum where where, struct deed *d)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct builder b = {};
+	struct process_ptrace *e;
+	/* A local variable: a CO-RE read through d would record a relocation against struct deed. */
+	struct task_struct *target = d->target;
+	struct file *file;
+	struct path_text *path;
+
+	if (!act__begin(&b, where, EVENT_PROCESS_PTRACE, sizeof(*e), task))
+		return 0;
+	e = (void *)b.scratch->bytes;
+	path = &e->executable;
+	e->address = d->address;
+	e->data = d->data;
+	e->injection = d->injection;
+	e->request = d->request;
+	e->result = d->result < 0 ? d->result : 0;
+	e->target = target ? BPF_CORE_READ(target, tgid) : d->number;
+	e->flags = d->flags | (e->target ? PTRACE_TARGET_KNOWN : 0);
+	file = target ? BPF_CORE_READ(target, mm, exe_file) : NULL;
+	path__append(&b, path, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
+	act__send(&b, where, EVENT_PROCESS_PTRACE, program);
+	return 0;
+}
+
+/* Global functions are verified once and by themselves, not with every request of every call (6.1: 34 k instructions). */
+__noinline int process_ptrace__traced(u32 program, struct deed *d)
+{
+	return d ? report(program, IN_TRACEPOINT, d) : 0;
+}
+
+__noinline int process_ptrace__called(u32 program, struct deed *d)
+{
+	return d ? report(program, IN_TRAMPOLINE, d) : 0;
+}
+
+static __always_inline void aim(struct deed *d, struct task_struct *task, u32 number)
+{
+	struct upid own = target__namespace(task);
+
+	d->target = target__task(target__of_number(own.ns, number));
+	/* A number that nobody has can be told where it is the host's. */
+	if (number < PID_MAX_LIMIT && !BPF_CORE_READ(task, thread_pid, level))
+		d->number = number;
+}
+
+static __always_inline int on_call(enum program program, enum where where, struct pt_regs *regs, long ret, u32 call)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u64 first = call_argument(task, regs, 0);
+	struct deed d = { .result = ret };
+
+	switch (call) {
+	case CALL_PTRACE:
+		d.injection = injection_of(first);
+		if (d.injection == INJECTION_NONE)
+			return 0;
+		d.request = first;
+		d.address = call_argument(task, regs, 2);
+		d.data = call_argument(task, regs, 3);
+		d.flags = known_of[MASK(d.injection, 15)];
+		if (d.injection == INJECTION_TRACEME)
+			d.target = task;
+		else
+			aim(&d, task, call_argument(task, regs, 1));
+		break;
+	case CALL_PROCESS_VM_READV:
+	case CALL_PROCESS_VM_WRITEV:
+		d.injection = call == CALL_PROCESS_VM_READV ? INJECTION_VM_READV : INJECTION_VM_WRITEV;
+		aim(&d, task, first);
+		break;
+	case CALL_PIDFD_GETFD:
+		d.injection = INJECTION_GETFD;
+		d.target = target__task(target__of_pidfd(task__file(task, first)));
+		break;
+	default:
+		return 0;
+	}
+	return where == IN_TRACEPOINT ? process_ptrace__traced(program, &d) : process_ptrace__called(program, &d);
+}
+
+static __always_inline int on_memory(enum program program, enum where where, struct file *file, long ret)
+{
+	struct deed d = { .result = ret, .injection = INJECTION_MEM_WRITE };
+
+	d.target = target__task(target__of_proc(BPF_CORE_READ(file, f_inode)));
+	return where == IN_TRACEPOINT ? process_ptrace__traced(program, &d) : process_ptrace__called(program, &d);
+}
+
+#define ON_CALL(name, function, call)                                              \
+	SEC("fexit/" function)                                                     \
+	int BPF_PROG(name, struct pt_regs *regs, long ret)                         \
+	{                                                                          \
+		return on_call(PROGRAM_##name, IN_TRAMPOLINE, regs, ret, call);    \
+	}
+
+ON_CALL(process_ptrace_native, "__x64_sys_ptrace", CALL_PTRACE)
+ON_CALL(process_ptrace_compat, "__ia32_compat_sys_ptrace", CALL_PTRACE)
+ON_CALL(process_readv_native, "__x64_sys_process_vm_readv", CALL_PROCESS_VM_READV)
+ON_CALL(process_readv_compat, "__ia32_sys_process_vm_readv", CALL_PROCESS_VM_READV)
+ON_CALL(process_writev_native, "__x64_sys_process_vm_writev", CALL_PROCESS_VM_WRITEV)
+ON_CALL(process_writev_compat, "__ia32_sys_process_vm_writev", CALL_PROCESS_VM_WRITEV)
+ON_CALL(process_getfd_native, "__x64_sys_pidfd_getfd", CALL_PIDFD_GETFD)
+ON_CALL(process_getfd_compat, "__ia32_sys_pidfd_getfd", CALL_PIDFD_GETFD)
+
+/* fs/proc/base.c: the open of /proc/PID/mem and /proc/PID/task/TID/mem, of nothing else */
+SEC("fexit/mem_open")
+int BPF_PROG(process_memory_open, struct inode *inode, struct file *file, int ret)
+{
+	if (!(file->f_mode & FMODE_WRITE))
+		return 0;
+	return on_memory(PROGRAM_process_memory_open, IN_TRAMPOLINE, file, ret);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(process_ptrace_exit, struct pt_regs *regs, long ret)
+{
+	return on_call(PROGRAM_process_ptrace_exit, IN_TRACEPOINT, regs, ret,
+		       call_of(bpf_get_current_task_btf(), regs));
+}
+
+/* For reading only, as most opens are; of openat2 the flags lie in memory, and the file tells. */
+static __always_inline bool only_reads(struct task_struct *task, struct pt_regs *regs, u32 call)
+{
+	if (call == CALL_OPEN)
+		return !(call_argument(task, regs, 1) & 3);
+	return call == CALL_OPENAT && !(call_argument(task, regs, 2) & 3);
+}
+
+static __always_inline bool is_memory(struct file *file)
+{
+	char name[4] = {};
+
+	if (!(BPF_CORE_READ(file, f_mode) & FMODE_WRITE) || BPF_CORE_READ(file, f_inode, i_sb, s_magic) != PROC_SUPER_MAGIC)
+		return false;
+	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(file, f_path.dentry, d_name.name));
+	return *(u32 *)name == *(u32 *)"mem";
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(process_memory_exit, struct pt_regs *regs, long ret)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u32 call = call_of(task, regs);
+	struct file *file;
+
+	if (ret >= 0 && !only_reads(task, regs, call)) {
+		file = task__file(task, ret);
+		if (is_memory(file))
+			on_memory(PROGRAM_process_memory_exit, IN_TRACEPOINT, file, 0);
+	}
+	return 0;
+}
