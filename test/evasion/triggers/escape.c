@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What leads out of a container: escape mount | setns | core-pattern. Nothing on the host is another thing afterwards. */
+/* What leads out of a container: escape mount | setns | core-pattern. The host is left as it was. */
 #include "truth.h"
 #include <sched.h>
 #include <sys/mount.h>
@@ -23,8 +23,11 @@ static void way_setns(void)
 static void way_core_pattern(void)
 {
 	char text[256];
-	int fd = MUST(open("/proc/sys/kernel/core_pattern", O_RDWR)), length = MUST(read(fd, text, sizeof(text)));
+	int fd = open("/proc/sys/kernel/core_pattern", O_RDWR), length;
 
+	if (fd < 0)
+		skip("core_pattern cannot be written here");
+	length = MUST(read(fd, text, sizeof(text)));
 	MUST(lseek(fd, 0, SEEK_SET));
 	MUST(write(fd, text, length));
 }
