@@ -2,16 +2,17 @@
 import assert from 'node:assert/strict';
 import { attempts, connectOf, expectConnect } from '../support/connect.ts';
 import { type ExecTruth, expectExec } from '../support/exec.ts';
+import { inFolder } from '../support/folder.ts';
 import { trick } from '../support/trick.ts';
 import { triggerPath } from '../support/triggers.ts';
-import { parentPid } from '../support/truth.ts';
+import { parentPid, pidOf, type Truth } from '../support/truth.ts';
 
 trick(
   {
     number: 3,
     title: 'a tracer rewrites what a system call points to, and puts it back',
     how: 'nothing is read from the caller: the address, the file and the image are the kernel’s own',
-    events: ['network.connect', 'process.exec'],
+    events: ['network.connect', 'process.exec', 'file.create', 'process.ptrace'],
   },
   async (watch, context) => {
     const [attempt] = await attempts(context, watch, 'rewrite-call', 'connect');
@@ -22,5 +23,21 @@ trick(
     const truth = await watch.run<ExecTruth>('rewrite-call', ['exec', '/usr/sbin/sshd', program]);
     assert.equal(truth.proc.exe, program, 'the tracer did not come between');
     expectExec(watch, truth, { behind: [`${parentPid(truth.proc)}:rewrite-call`] });
+
+    await inFolder(async (folder) => {
+      const [shown, real] = [`${folder}/shown`, `${folder}/real`];
+      const { proc, path } = await watch.run<Truth & { path: string }>('rewrite-call', ['open', shown, real]);
+      assert.equal(path, real, 'the tracer did not come between');
+      const pid = pidOf(proc);
+      const made = watch.find('agentsmith.file.create', ({ attributes: a }) => a['process.pid'] === pid);
+      assert.equal(made.attributes['file.path'], real);
+      // The tracer itself is told as well: it wrote into its child.
+      const tracer = parentPid(proc);
+      const poked = watch.all(
+        'agentsmith.process.ptrace',
+        ({ attributes: a }) => a['process.pid'] === tracer,
+      );
+      assert.equal(poked[0]?.attributes['agentsmith.ptrace.target.pid'], pid);
+    });
   },
 );

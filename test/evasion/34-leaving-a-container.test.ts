@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import { changes, changesOf } from '../support/credential.ts';
 import { execBy, expectExec } from '../support/exec.ts';
 import { skip } from '../support/skip.ts';
 import { trick } from '../support/trick.ts';
 import { hostNamespace, pidOf, type Truth } from '../support/truth.ts';
 
 const REASON =
-  'setns, unshare, mount and writing to core_pattern or release_agent make no event of their own';
+  'setns, mount and writing to core_pattern or release_agent make no event, nor does unshare of other namespaces than the user’s';
 
 trick(
   {
     number: 34,
     title: 'out of a container: setns, unshare, mount, core_pattern, release_agent',
-    how: 'the namespaces of the process stand in the records of what it does next',
-    events: ['process.exec'],
+    how: 'a user namespace of one’s own is a change of credentials; the others stand in the records of what the process does next',
+    events: ['process.exec', 'process.credential.change'],
     escapes: { A: REASON, B: REASON },
   },
   async (watch, context) => {
@@ -21,6 +22,9 @@ trick(
       const { attributes } = expectExec(watch, await execBy(context, watch, ['unshare', name]));
       assert.notEqual(attributes[`agentsmith.namespace.${name}.inode`], `${hostNamespace(name)}`);
     }
+
+    const [change] = await changes(context, watch, 'namespace');
+    assert.equal(changesOf(watch, change!).length, 1);
   },
   async (watch, context) => {
     for (const way of ['mount', 'setns', 'core-pattern']) {
