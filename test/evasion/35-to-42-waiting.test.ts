@@ -7,12 +7,6 @@ untried(
   'a false container: host name, environment, cgroup or directory that only look like one',
   'no record names a container yet',
 );
-untried(36, 'a container that is gone before anybody could ask about it', 'no record names a container yet');
-untried(
-  37,
-  'the agent is stopped, killed or starved',
-  'there is no watchdog yet: heartbeats that stop are the only sign',
-);
 untried(
   39,
   'a rootkit: hidden modules, hooked system calls, BPF programs that change what is read',
