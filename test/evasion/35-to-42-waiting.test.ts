@@ -8,6 +8,11 @@ untried(
   'no record names a container yet',
 );
 untried(
+  37,
+  'the agent is stopped, killed or starved',
+  'there is no watchdog yet; while it does not run, records wait in the ring, and what finds no room is counted',
+);
+untried(
   39,
   'a rootkit: hidden modules, hooked system calls, BPF programs that change what is read',
   'the kernel is not checked for integrity yet',
