@@ -26,8 +26,13 @@ typedef _Bool bool;
 #define PF_KTHREAD 0x00200000
 #define SIGNAL_GROUP_EXIT 0x00000004
 #define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define S_IFLNK 0120000
+#define S_IFREG 0100000
+#define S_IFDIR 0040000
 #define TS_COMPAT 0x0002
 
+#define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
@@ -98,15 +103,17 @@ struct css_set { struct cgroup_subsys_state *subsys[1]; struct cgroup *dfl_cgrp;
 /* Files */
 struct qstr { const unsigned char *name; };
 struct super_block { u32 s_dev; unsigned long s_magic; };
-struct inode { u16 i_mode; struct super_block *i_sb; unsigned long i_ino; unsigned int i_nlink; };
+struct inode { u16 i_mode; kuid_t i_uid; struct super_block *i_sb; unsigned long i_ino; unsigned int i_nlink; };
 struct dentry { struct dentry *d_parent; struct qstr d_name; struct inode *d_inode; };
 struct vfsmount { struct dentry *mnt_root; };
 struct mount { struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; };
 struct path { struct vfsmount *mnt; struct dentry *dentry; };
-struct file { struct path f_path; struct inode *f_inode; };
+struct file { unsigned int f_mode, f_flags; struct path f_path; struct inode *f_inode; void *private_data; };
 struct fdtable { unsigned int max_fds; struct file **fd; };
 struct files_struct { struct fdtable *fdt; };
-struct fs_struct { struct path pwd; };
+struct fs_struct { struct path root, pwd; };
+struct filename { const char *name; };
+struct renamedata { struct dentry *old_dentry; };
 struct mm_struct { unsigned long arg_start, arg_end, env_start, env_end; struct file *exe_file; };
 
 /* Sockets */
@@ -119,8 +126,25 @@ struct sock_common {
 };
 struct sock { struct sock_common __sk_common; int sk_err; };
 struct inet_sock { __be16 inet_sport; };
+struct socket { struct sock *sk; };
+struct unix_sock { struct path path; };
 struct sk_buff;
 struct pt_regs;
+
+/* io_uring; what lies behind `file` depends on the operation */
+struct io_rsrc_node { unsigned long file_ptr; };
+struct io_rsrc_data { struct io_rsrc_node **nodes; };
+struct io_fixed_file { unsigned long file_ptr; };
+struct io_file_table { struct io_rsrc_data data; struct io_fixed_file *files; }; /* the second until 6.12 */
+struct io_ring_ctx { struct io_file_table file_table; };
+struct io_kiocb { struct file *file; u8 opcode; u64 flags; struct io_ring_ctx *ctx; };
+struct io_uring_cqe { int res; };
+struct open_how { u64 flags; };
+struct io_open { int dfd; u32 file_slot; struct filename *filename; struct open_how how; };
+struct io_unlink { int dfd; struct filename *filename; };
+struct io_mkdir { int dfd; struct filename *filename; };
+struct io_rename { int old_dfd, new_dfd; struct filename *oldpath, *newpath; };
+struct io_link { int old_dfd, new_dfd; struct filename *oldpath, *newpath; };
 
 #pragma clang attribute pop
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { EventType, networkConnect, processExec, processExit, processFork } from './layout.gen.ts';
+import { EventType, fileChange, networkConnect, processExec, processExit, processFork } from './layout.gen.ts';
 
 /** A member of a record, as ebpf/gen-layout.ts describes it; `type` is the typedef in ebpf/events.h. */
 export interface Field<T extends string = string> {
@@ -16,6 +16,13 @@ const STRUCTS: ReadonlyMap<number, Struct> = new Map<number, Struct>([
   [EventType.PROCESS_FORK, processFork],
   [EventType.PROCESS_EXIT, processExit],
   [EventType.NETWORK_CONNECT, networkConnect],
+  [EventType.FILE_CREATE, fileChange],
+  [EventType.FILE_LINK, fileChange],
+  [EventType.FILE_RENAME, fileChange],
+  [EventType.FILE_SYMLINK, fileChange],
+  [EventType.FILE_DELETE, fileChange],
+  [EventType.FILE_DIRECTORY_CREATE, fileChange],
+  [EventType.FILE_NODE_CREATE, fileChange],
 ]);
 
 /** The {offset, length} pairs of a struct, nested ones too. */

@@ -55,8 +55,9 @@ export class Tiers {
     const missing = new Set(hooks.filter(({ error }) => error !== '').map(({ program }) => program));
     const before = this.#fallen.size;
     for (const event of events) {
-      const { A = [], B, optional = [] } = event.programs;
-      const isLost = A.some((name) => missing.has(name) && !optional.includes(name));
+      const { A = [], B, optional = [], variants = [] } = event.programs;
+      const spare = new Set([...optional, ...spareOf(variants, missing)]);
+      const isLost = A.some((name) => missing.has(name) && !spare.has(name));
       if (B !== undefined && this.of(event) === 'A' && isLost) this.#fallen.add(event.type);
     }
     return this.#fallen.size > before;
@@ -74,11 +75,28 @@ export class Tiers {
   }
 }
 
+/** Of each group those that are missing; where all are, one stays to tell of it. */
+function spareOf(
+  variants: readonly (readonly string[])[],
+  missing: ReadonlySet<string>,
+): readonly string[] {
+  return variants.flatMap((group) => {
+    const absent = group.filter((name) => missing.has(name));
+    return absent.length === group.length ? absent.slice(1) : absent;
+  });
+}
+
 /** Leaves out the programs that are not there and whose absence is no loss. */
 export function withoutOptional(
   hooks: readonly HookReport[],
   events: readonly Hooked[],
 ): readonly HookReport[] {
-  const optional = new Set(events.flatMap(({ programs }) => programs.optional ?? []));
-  return hooks.filter(({ program, error }) => error === '' || !optional.has(program));
+  const missing = new Set(hooks.filter(({ error }) => error !== '').map(({ program }) => program));
+  const spare = new Set(
+    events.flatMap(({ programs }) => [
+      ...(programs.optional ?? []),
+      ...spareOf(programs.variants ?? [], missing),
+    ]),
+  );
+  return hooks.filter(({ program, error }) => error === '' || !spare.has(program));
 }
