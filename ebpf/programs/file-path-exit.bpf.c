@@ -19,6 +19,7 @@
 #define AT_EMPTY_PATH 0x1000
 #define PROC_FD "/proc/self/fd/"
 #define PROC_FD_LENGTH 14
+#define FD_DIGITS 7             /* fs.nr_open is 1 Mi */
 
 /* What the call did, in the terms of its *at form. */
 struct deed {
@@ -60,7 +61,7 @@ static __always_inline int linked_descriptor(struct deed *d, u64 flags)
 	for (int i = 0; i < PROC_FD_LENGTH; i++)
 		if (text[i] != PROC_FD[i])
 			return -1;
-	for (int i = PROC_FD_LENGTH; i < sizeof(text) && text[i]; i++) {
+	for (int i = PROC_FD_LENGTH; i < PROC_FD_LENGTH + FD_DIGITS && text[i]; i++) {
 		if (text[i] < '0' || text[i] > '9')
 			return -1;
 		fd = fd * 10 + text[i] - '0';

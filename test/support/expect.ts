@@ -15,7 +15,7 @@ function unknowable(record: WatchedRecord): Attributes {
 }
 
 export interface Expected {
-  readonly dataType: number;
+  readonly dataType: number | undefined;
   readonly severity: number;
   /** The program that sees the event, for `agentsmith.event.hook`. */
   readonly program: string;
