@@ -22,6 +22,12 @@ const SEVERITY: Readonly<Record<number, string>> = { 5: 'DEBUG', 9: 'INFO', 13: 
 /** What an attribute says; a name without an entry fails the unit test that compares the pages. */
 const MEANING: Readonly<Record<string, string>> = {
   [at.ATTR_ERROR_TYPE]: 'errno name; `_OTHER` where only the failure is known',
+  [at.ATTR_FILE_INODE]: 'absent where nothing is known of the file behind the name',
+  [at.ATTR_FILE_MODE]: 'octal: `0644`; absent as above',
+  [at.ATTR_FILE_OWNER_ID]: 'absent as above',
+  [at.ATTR_FILE_PATH]:
+    "real path from the root of the mount namespace; where it is unresolved the caller's, made absolute",
+  [at.ATTR_FILE_SYMBOLIC_LINK_TARGET_PATH]: 'as it was written into the link',
   [at.ATTR_NETWORK_LOCAL_ADDRESS]: 'of TCP, once it is known',
   [at.ATTR_NETWORK_LOCAL_PORT]: 'of TCP, of refused attempts too',
   [at.ATTR_NETWORK_PEER_ADDRESS]: 'as the kernel copied it from the caller; mapped addresses as IPv4',
@@ -61,6 +67,9 @@ const MEANING: Readonly<Record<string, string>> = {
   [at.EVENT_CPU]: 'with the sequence: identity of the record on this host',
   [at.EVENT_HOOK]: 'only with `--detail all`',
   [at.EVENT_SEQUENCE]: 'per CPU; a missing number is a gap, a repeated one a duplicate',
+  [at.FILE_OLD_PATH]: 'the other name of a link, the former one of a rename',
+  [at.FILE_UNRESOLVED]:
+    'only when true: the path is what the caller wrote behind the real path of its directory; on an open, the descriptor was gone, and the file may have been there before',
   [at.NAMESPACE_MNT]: '',
   [at.NAMESPACE_NET]: '',
   [at.NAMESPACE_PID]: '',
@@ -106,9 +115,9 @@ const namesOf = ({ always = [], A = [], B = [], alongSyscalls = [] }: Programs):
 ];
 
 function eventSection(event: EventDefinition): string {
-  const { name, about, dataType, severity, attributes, spread, programs } = event;
+  const { name, about, dataType, severity, attributes, spread, programs, offByDefault } = event;
   let page = `## \`${name}\`\n\n${about}\n\n`;
-  page += `Severity ${SEVERITY[severity]}${dataType === undefined ? '' : `, data type ${dataType}`}; programs \`${namesOf(programs).join('`, `')}\`.\n\n`;
+  page += `${offByDefault ? 'Off by default. ' : ''}Severity ${SEVERITY[severity]}${dataType === undefined ? '' : `, data type ${dataType}`}; programs \`${namesOf(programs).join('`, `')}\`.\n\n`;
   page += table('attribute', 'type', 'meaning');
   for (const [key, column] of Object.entries(attributes))
     page += row(`\`${key}\``, column.type, meaning(key));
@@ -121,7 +130,7 @@ export function eventsPage(events: readonly EventDefinition[]): string {
   let page = `${HEAD}# Events\n\nEvery record has the attributes of its event, the process block of its actor at the moment of the event, and the\nlast six. An attribute that is not known is absent. Names that start with \`agentsmith.\` are ours; all others are\nOpenTelemetry's, with its meaning.\n\n`;
   for (const event of events) page += eventSection(event);
   page +=
-    "## The process block\n\nL = also with `--detail lean`, which applies to frequent events (network). Namespaces: on exec and exit, elsewhere\nwhere they are not the host's.\n\n";
+    "## The process block\n\nL = also with `--detail lean`, which applies to frequent events (file, network). Namespaces: on exec and exit, elsewhere\nwhere they are not the host's.\n\n";
   page += table('attribute', 'detail', 'meaning');
   const seen = new Set<string>();
   for (const { key, detail } of BLOCK) {

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { EventType, fileChange, networkConnect, processExec, processExit, processFork } from './layout.gen.ts';
+import {
+  EventType,
+  fileChange,
+  networkConnect,
+  processExec,
+  processExit,
+  processFork,
+} from './layout.gen.ts';
 
 /** A member of a record, as ebpf/gen-layout.ts describes it; `type` is the typedef in ebpf/events.h. */
 export interface Field<T extends string = string> {

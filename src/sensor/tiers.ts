@@ -76,10 +76,7 @@ export class Tiers {
 }
 
 /** Of each group those that are missing; where all are, one stays to tell of it. */
-function spareOf(
-  variants: readonly (readonly string[])[],
-  missing: ReadonlySet<string>,
-): readonly string[] {
+function spareOf(variants: readonly (readonly string[])[], missing: ReadonlySet<string>): readonly string[] {
   return variants.flatMap((group) => {
     const absent = group.filter((name) => missing.has(name));
     return absent.length === group.length ? absent.slice(1) : absent;

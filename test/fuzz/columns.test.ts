@@ -2,11 +2,18 @@
 // Straight bytes and readable records are the same whatever the kernel sends; hand-made cases: unit/events/straight.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { connectValues, execValues, exitValues, forkValues } from '../support/arbitraries.ts';
+import {
+  connectValues,
+  execValues,
+  exitValues,
+  fileType,
+  fileValues,
+  forkValues,
+} from '../support/arbitraries.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { LANES, straightAndReadable } from '../support/lanes.ts';
 import { officialRequest } from '../support/official.ts';
-import { connect, exec, exit, fork, introduction } from '../support/records.ts';
+import { connect, exec, exit, file, fork, introduction } from '../support/records.ts';
 
 const lanes = fc.constantFrom(...LANES);
 
@@ -14,6 +21,7 @@ const RECORDS: Readonly<Record<string, [number, fc.Arbitrary<Buffer>]>> = {
   exec: [6000, execValues.map(exec)],
   exit: [5000, exitValues.map(exit)],
   connect: [9000, connectValues.map(connect)],
+  'a file event': [6000, fc.tuple(fileValues, fileType).map(([values, type]) => file(values, type))],
 };
 
 describe('for any record, straight bytes are those of the official serializer:', function () {
@@ -38,6 +46,7 @@ describe('for any record, straight bytes are those of the official serializer:',
       execValues.map(exec),
       exitValues.map(exit),
       connectValues.map(connect),
+      fc.tuple(fileValues, fileType).map(([values, type]) => file(values, type)),
     );
     fuzz(
       600,

@@ -4,18 +4,28 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import {
   EventType,
+  fileChange,
   networkConnect,
   processExec,
   processExit,
   processFork,
 } from '../../src/decode/layout.gen.ts';
 import type { RecordBatch } from '../../src/decode/record.ts';
-import { connectValues, execValues, exitValues, forkValues } from '../support/arbitraries.ts';
+import {
+  connectValues,
+  execValues,
+  exitValues,
+  fileType,
+  fileValues,
+  forkValues,
+} from '../support/arbitraries.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { eachEvent, LANES } from '../support/lanes.ts';
-import { batchOf, connect, exec, exit, fork, OBSERVED } from '../support/records.ts';
+import { batchOf, connect, exec, exit, FILE_TYPES, file, fork, OBSERVED } from '../support/records.ts';
 
-const SIZES = [processExec, processFork, processExit, networkConnect].map((struct) => struct.SIZE);
+const SIZES = [processExec, processFork, processExit, networkConnect, fileChange].map(
+  (struct) => struct.SIZE,
+);
 
 /** The batch read to its end, every event made readable; what came out, for comparison. */
 function readAll(batch: RecordBatch): { events: unknown[]; malformed: number } {
@@ -41,7 +51,7 @@ const crafted = fc
   .tuple(
     fc.constantFrom(...SIZES, 48, 0),
     fc.nat({ max: 80 }),
-    fc.oneof(fc.nat({ max: 7 }), fc.nat({ max: 0xffff })),
+    fc.oneof(fc.nat({ max: 15 }), fc.nat({ max: 0xffff })),
     fc.uint8Array({ minLength: 40, maxLength: 40 }),
     fc.array(fc.oneof({ weight: 6, arbitrary: fc.constant([0, 0]) }, { weight: 1, arbitrary: text }), {
       minLength: 9,
@@ -78,6 +88,7 @@ const whole = fc.oneof(
   forkValues.map(fork),
   exitValues.map(exit),
   connectValues.map(connect),
+  fc.tuple(fileValues, fileType).map(([values, type]) => file(values, type)),
 );
 
 describe('the decoder', function () {
@@ -114,6 +125,7 @@ describe('the decoder', function () {
           EventType.PROCESS_EXEC,
           EventType.PROCESS_EXIT,
           EventType.NETWORK_CONNECT,
+          ...FILE_TYPES,
         ] as number[]);
         const exported = [before, record, behind].filter((bytes) => types.has(bytes.readUInt16LE(4)));
         assert.equal(among.events.length, exported.length);

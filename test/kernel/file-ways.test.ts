@@ -2,6 +2,7 @@
 // Every way to make, link, move and remove a name: one record each, and none of what failed or was there before.
 // Which path is told where names are tricky: file-paths.test.ts. Races on descriptors: file-races.test.ts.
 import { deeds, expectDeeds } from '../support/files.ts';
+import { TIERS } from '../support/tiers.ts';
 import { scaled } from '../support/triggers.ts';
 import { openWatch, type Watch } from '../support/watch.ts';
 
@@ -39,35 +40,30 @@ const WAYS: Readonly<Record<string, readonly string[]>> = {
     'uring-bind',
   ],
   'a link': ['link', 'linkat', 'link-symlink'],
-  'a rename': [
-    'rename',
-    'rename-over',
-    'rename-directory',
-    'renameat',
-    'renameat2',
-    'rename-exchange',
-  ],
+  'a rename': ['rename', 'rename-over', 'rename-directory', 'renameat', 'renameat2', 'rename-exchange'],
   'a symbolic link': ['symlink', 'symlinkat', 'symlink-long'],
   'what is removed': ['unlink', 'unlinkat', 'rmdir', 'unlinkat-directory'],
   'a directory': ['mkdir', 'mkdirat'],
   'nothing but the file behind it': ['existing', 'existing-uring', 'failed', 'nameless'],
 };
 
-describe('file events', function () {
-  this.timeout(scaled(30_000));
-  let watch: Watch;
+for (const tier of TIERS) {
+  describe(`file events on tier ${tier}`, function () {
+    this.timeout(scaled(30_000));
+    let watch: Watch;
 
-  before(function () {
-    watch = openWatch(this);
-  });
+    before(function () {
+      watch = openWatch(this, { trampolines: tier === 'A' });
+    });
 
-  after(() => watch?.close());
+    after(() => watch?.close());
 
-  for (const [what, ways] of Object.entries(WAYS)) {
-    for (const way of ways) {
-      it(`tell ${what} (${way})`, async function () {
-        expectDeeds(watch, await deeds(this, watch, 'file-ways', way));
-      });
+    for (const [what, ways] of Object.entries(WAYS)) {
+      for (const way of ways) {
+        it(`tell ${what} (${way})`, async function () {
+          expectDeeds(watch, await deeds(this, watch, 'file-ways', way));
+        });
+      }
     }
-  }
-});
+  });
+}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from 'fast-check';
-import { CONNECT_FLAGS, EXEC_FLAGS, INTERESTING } from './interesting.ts';
-import type { ConnectValues, ExecValues, ExitValues, ForkValues } from './records.ts';
+import { CONNECT_FLAGS, EXEC_FLAGS, FILE_FLAGS, INTERESTING } from './interesting.ts';
+import type { ConnectValues, ExecValues, ExitValues, FileValues, ForkValues } from './records.ts';
+import { FILE_TYPES } from './records.ts';
 
 /*
  * Any record that the kernel could send: every byte in names, paths and arguments, extreme numbers, all flags. Only
@@ -169,3 +170,20 @@ export const connectValues: fc.Arbitrary<ConnectValues> = fc.record({
   fd: u32,
   flags: fc.oneof(fc.nat({ max: CONNECT_FLAGS }), u32),
 });
+
+/** With paths of every kind, each with and without a name behind it. */
+export const fileValues: fc.Arbitrary<FileValues> = fc.record({
+  header,
+  who,
+  inode: u64,
+  mode: fc.oneof(u32, fc.constantFrom(0, 0o100644, 0o104755, 0o040700)),
+  owner: u32,
+  flags: fc.oneof(fc.nat({ max: FILE_FLAGS }), u32),
+  path,
+  name: fc.oneof(path, fc.constant('')),
+  oldPath: path,
+  oldName: fc.oneof(path, fc.constant('')),
+  target: fc.oneof(bytes(300), fc.constant('')),
+});
+
+export const fileType: fc.Arbitrary<number> = fc.constantFrom(...FILE_TYPES);

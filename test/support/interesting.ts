@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ConnectFlag, ExecFlag } from '../../src/decode/layout.gen.ts';
+import { ConnectFlag, ExecFlag, FileFlag } from '../../src/decode/layout.gen.ts';
 
 /** Around every length of a varint, sign bit and power of ten where an encoder could trip. */
 export const INTERESTING: readonly number[] = [
@@ -9,6 +9,7 @@ export const INTERESTING: readonly number[] = [
 ];
 
 const all = (flags: object) => Object.values(flags).reduce((a: number, b: number) => a | b, 0);
-/** Every flag of connect and exec records set. */
+/** Every flag of connect, exec and file records set. */
 export const CONNECT_FLAGS: number = all(ConnectFlag);
 export const EXEC_FLAGS: number = all(ExecFlag);
+export const FILE_FLAGS: number = all(FileFlag);

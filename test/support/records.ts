@@ -148,6 +148,7 @@ export type ExecValues = Values<typeof layout.processExec>;
 export type ForkValues = Values<typeof layout.processFork>;
 export type ExitValues = Values<typeof layout.processExit>;
 export type ConnectValues = Values<typeof layout.networkConnect>;
+export type FileValues = Values<typeof layout.fileChange>;
 
 /** The introduction of a process: not exported. */
 export const introduction = (values: ExecValues = {}): Buffer =>
@@ -163,6 +164,19 @@ export const exit = (values: ExitValues = {}): Buffer =>
   record(layout.processExit, EventType.PROCESS_EXIT, values);
 export const connect = (values: ConnectValues = {}): Buffer =>
   record(layout.networkConnect, EventType.NETWORK_CONNECT, { family: 2, protocol: 6, ...values });
+
+/** Types of the events that `struct file_change` is for. */
+export const FILE_TYPES: readonly number[] = [
+  EventType.FILE_CREATE,
+  EventType.FILE_LINK,
+  EventType.FILE_RENAME,
+  EventType.FILE_SYMLINK,
+  EventType.FILE_DELETE,
+  EventType.FILE_DIRECTORY_CREATE,
+  EventType.FILE_NODE_CREATE,
+];
+export const file = (values: FileValues = {}, type: number = EventType.FILE_CREATE): Buffer =>
+  record(layout.fileChange, type, values);
 
 /** When the batches of {@link batchOf} were read. */
 export const OBSERVED = 1_763_770_001_000_000_001n;

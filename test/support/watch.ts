@@ -27,6 +27,8 @@ export interface WatchOptions {
   readonly environment?: readonly string[];
   readonly pendingAfterMs?: number;
   readonly ringBytes?: number;
+  /** false: tier B also where BPF trampolines load. */
+  readonly trampolines?: boolean;
   /** false: attached, but nothing is read before {@link Watch.start}, so the ring fills. */
   readonly start?: boolean;
 }
@@ -59,6 +61,7 @@ export class Watch {
       common: COMMON_PROGRAMS,
       events: DEFINITIONS,
       environment: options.environment ?? ['LD_PRELOAD', 'SSH_CONNECTION'],
+      ...(options.trampolines === false && { trampolines: false }),
       ...(options.pendingAfterMs !== undefined && { pendingAfterMs: options.pendingAfterMs }),
     });
     const users = new Users();

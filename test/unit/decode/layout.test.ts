@@ -50,7 +50,13 @@ describe('the layout of records', function () {
     assert.ok(header.includes(`LAYOUT_ID 0x${layout.LAYOUT_ID.toString(16).padStart(16, '0')}ull`), header);
   });
 
-  const structs = [layout.processExec, layout.processFork, layout.processExit, layout.networkConnect];
+  const structs = [
+    layout.processExec,
+    layout.processFork,
+    layout.processExit,
+    layout.networkConnect,
+    layout.fileChange,
+  ];
 
   it('starts every record with the same header and actor', () => {
     for (const { header, who } of structs) {

@@ -4,10 +4,10 @@
 // tests; more values than here: test/fuzz/columns.test.ts.
 import assert from 'node:assert/strict';
 import { ExecFlag } from '../../../src/decode/layout.gen.ts';
-import { CONNECT_FLAGS } from '../../support/interesting.ts';
+import { CONNECT_FLAGS, FILE_FLAGS } from '../../support/interesting.ts';
 import { EVENTS, LANES, straightAndReadable } from '../../support/lanes.ts';
 import { officialRequest } from '../../support/official.ts';
-import { connect, exec, exit, fork, introduction } from '../../support/records.ts';
+import { connect, exec, exit, FILE_TYPES, file, fork, introduction } from '../../support/records.ts';
 
 const V6 = Buffer.from('20010db8000000000001000000000001', 'hex');
 const BAD = Buffer.from('caf\xe9\\ \xff', 'latin1');
@@ -82,6 +82,32 @@ const STORIES: Readonly<Record<string, readonly Buffer[]>> = {
       cookie: (1n << 64n) - 1n,
     }),
   ],
+  'files of which all is known': FILE_TYPES.map((type) =>
+    file(
+      {
+        path: '/srv/new',
+        oldPath: '/srv/old',
+        target: '../x',
+        inode: (1n << 64n) - 1n,
+        mode: 0o104755,
+        owner: 0xffffffff,
+      },
+      type,
+    ),
+  ),
+  'files that are unresolved, of any bytes': FILE_TYPES.map((type) =>
+    file(
+      { path: BAD, name: BAD, oldPath: '/srv', oldName: BAD, target: BAD, flags: FILE_FLAGS, mode: 0 },
+      type,
+    ),
+  ),
+  'files with the longest paths': FILE_TYPES.map((type) =>
+    file(
+      { path: `/${'p'.repeat(4094)}`, name: 'é'.repeat(2047), oldPath: '/', oldName: '/x', mode: 0o100600 },
+      type,
+    ),
+  ),
+  'a file of which nothing is known': [file({ mode: 0 })],
   'a connect of a child that never execs': [
     introduction({ who: { pid: 4000, start: 4_000_000_000n }, executable: '/usr/sbin/sshd' }),
     fork({ originExecId: 7n }),

@@ -51,6 +51,20 @@ describe('the choice of programs', () => {
     assert.deepEqual(withoutOptional(failed('open_entry'), [tiered]), failed('open_entry'));
   });
 
+  it('needs one of the variants, and tells of one when none is there', () => {
+    const either: Hooked = {
+      type: 12,
+      programs: { A: ['made', 'made_ending'], B: ['path_exit'], variants: [['made', 'made_ending']] },
+    };
+    const tiers = new Tiers(true);
+    const both = [...failed('made'), ...failed('made_ending')];
+    assert.ok(!tiers.fall([either], failed('made')));
+    assert.deepEqual(withoutOptional(failed('made'), [either]), []);
+    assert.deepEqual(withoutOptional(both, [either]), failed('made'));
+    assert.ok(tiers.fall([either], both));
+    assert.equal(tiers.of(either), 'B');
+  });
+
   it('does not fall where there is nothing to fall to', () => {
     const onlyA: Hooked = { type: 11, programs: { A: ['lonely'] } };
     const tiers = new Tiers(true);
