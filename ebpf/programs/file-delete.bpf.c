@@ -13,14 +13,11 @@
 static __always_inline int begin(const struct path *dir, struct dentry *dentry)
 {
 	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
-	struct file_call call = {
-		.dentry = dentry,
-		.mnt = dir->mnt,
-		.inode = BPF_CORE_READ(inode, i_ino),
-		.mode = BPF_CORE_READ(inode, i_mode),
-		.owner = BPF_CORE_READ(inode, i_uid.val),
-	};
+	struct file_call call = file_call__of(dir, dentry);
 
+	call.inode = BPF_CORE_READ(inode, i_ino);
+	call.mode = BPF_CORE_READ(inode, i_mode);
+	call.owner = BPF_CORE_READ(inode, i_uid.val);
 	file_call__begin(&call);
 	return 0;
 }
@@ -28,28 +25,25 @@ static __always_inline int begin(const struct path *dir, struct dentry *dentry)
 static __always_inline int end(void *ctx, enum program program, struct dentry *dentry)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct file_call *call = file_call__on(dentry);
+	struct file_call *call = file_call__end(dentry, file_call__result(ctx));
 	struct file_change *e;
 	struct builder b = {};
 
-	if (!call)
+	if (!call || !is_enabled_on_A(EVENT_FILE_DELETE))
 		return 0;
-	if (!file_call__succeeded(ctx) || !is_enabled_on_A(EVENT_FILE_DELETE))
-		;
-	else if (!scratch__borrow(&b)) {
+	if (!scratch__borrow(&b)) {
 		lose(EVENT_FILE_DELETE, task->tgid);
-	} else {
-		e = file__begin(&b, task, EVENT_FILE_DELETE);
-		if (e) {
-			e->inode = call->inode;
-			e->mode = call->mode;
-			e->owner = call->owner;
-			path__append(&b, &e->path, dentry, call->mnt);
-			file__emit(&b, e, EVENT_FILE_DELETE, program);
-		}
-		scratch__return(&b);
+		return 0;
 	}
-	file_call__end();
+	e = file__begin(&b, task, EVENT_FILE_DELETE);
+	if (e) {
+		e->inode = call->inode;
+		e->mode = call->mode;
+		e->owner = call->owner;
+		path__append(&b, &e->path, dentry, call->mnt);
+		file__emit(&b, e, EVENT_FILE_DELETE, program);
+	}
+	scratch__return(&b);
 	return 0;
 }
 

@@ -2,95 +2,128 @@
 /*
  * file.create, link, symlink, directory.create and node.create, tier A: a name that was made otherwise than by an open.
  *
- * Hook: fentry/done_path_create (end_creating_path since 6.18). mkdir, mknod, symlink, link and the bind of a unix socket
- * all begin with filename_create(), which gives a name without a file behind it and locks the directory, and end here,
- * with mount and name: if there is a file now, this call made it. security_path_* run before it is known whether the
- * call succeeds; vfs_* know no mount, are called by overlayfs for its layers once more, and their arguments change.
- * fexit/vfs_link and vfs_symlink leave word of what cannot be seen any more: the old name, and where a link leads to.
- * Kernels: 5.17 (bpf_get_func_ret), with BPF trampolines. Escapes: names made inside the kernel (nfsd, overlayfs's own
- * layers); file systems that find a new file only when it is next looked for (cgroup directories).
+ * Hooks: fentry/security_path_{mknod,mkdir,symlink,link} know the mount, before it is known whether the call succeeds;
+ * fexit/vfs_{mknod,create,mkdir,symlink,link} know that, but no mount. They are paired by thread and name. The system
+ * calls, their 32-bit forms, io_uring and the bind of a unix socket all come by both. done_path_create() would have name,
+ * mount and result at once, but compilers inline it into its callers (Debian's 6.1).
+ * vfs_create is what mknod calls for a regular file; an open does not call it, and leaves a beginning that is overwritten.
+ * Kernels: 5.17 (bpf_get_func_ret), with BPF trampolines and CONFIG_SECURITY_PATH. Escapes: names that are made inside the
+ * kernel (nfsd, overlayfs's own layers).
  */
 #include "../lib/file-call.h"
 
-SEC("fexit/vfs_link")
-int BPF_PROG(file_link, struct dentry *old_dentry, void *idmap, struct inode *dir, struct dentry *dentry)
+static __always_inline int begin(const struct path *dir, struct dentry *dentry, u32 mode, struct dentry *other)
 {
-	struct file_call call = { .dentry = dentry, .other = old_dentry };
+	struct file_call call = file_call__of(dir, dentry);
 
-	if (file_call__succeeded(ctx))
-		file_call__begin(&call);
+	call.mode = mode;
+	call.other = other;
+	file_call__begin(&call);
 	return 0;
+}
+
+static __always_inline u32 type_of_node(u32 mode)
+{
+	u32 format = mode & S_IFMT;
+
+	return !format || format == S_IFREG || format == S_IFSOCK ? EVENT_FILE_CREATE : EVENT_FILE_NODE_CREATE;
+}
+
+/* `made` has the file behind it, where the file system does not leave that to the next look (cgroup directories). */
+static __always_inline int report(enum program program, u32 type, struct file_call *call, struct dentry *made,
+				  const char *target)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct inode *inode = BPF_CORE_READ(made, d_inode);
+	struct file_change *e;
+	struct builder b = {};
+
+	if (!is_enabled_on_A(type))
+		return 0;
+	if (!scratch__borrow(&b)) {
+		lose(type, task->tgid);
+		return 0;
+	}
+	e = file__begin(&b, task, type);
+	if (e) {
+		if (inode)
+			file__inode(e, inode);
+		path__append(&b, &e->path, made, call->mnt);
+		if (type == EVENT_FILE_LINK)
+			path__append(&b, &e->old_path, call->other, call->mnt);
+		if (type == EVENT_FILE_SYMLINK)
+			file__kernel_text(&b, &e->target, (u64)target);
+		file__emit(&b, e, type, program);
+	}
+	scratch__return(&b);
+	return 0;
+}
+
+SEC("fentry/security_path_mknod")
+int BPF_PROG(file_mknod_begin, const struct path *dir, struct dentry *dentry, u16 mode)
+{
+	return begin(dir, dentry, mode, NULL);
+}
+
+SEC("fexit/vfs_mknod")
+int BPF_PROG(file_mknod, void *idmap, struct inode *dir, struct dentry *dentry)
+{
+	struct file_call *call = file_call__end(dentry, file_call__result(ctx));
+
+	return call ? report(PROGRAM_file_mknod, type_of_node(call->mode), call, dentry, NULL) : 0;
+}
+
+SEC("fexit/vfs_create")
+int BPF_PROG(file_mknod_regular, void *first, void *second, struct dentry *dentry)
+{
+	struct file_call *call = file_call__end(dentry, file_call__result(ctx));
+
+	return call ? report(PROGRAM_file_mknod_regular, EVENT_FILE_CREATE, call, dentry, NULL) : 0;
+}
+
+SEC("fentry/security_path_mkdir")
+int BPF_PROG(file_mkdir_begin, const struct path *dir, struct dentry *dentry)
+{
+	return begin(dir, dentry, 0, NULL);
+}
+
+SEC("fexit/vfs_mkdir")
+int BPF_PROG(file_mkdir, void *idmap, struct inode *dir, struct dentry *dentry)
+{
+	u64 result = file_call__result(ctx);
+	struct file_call *call = file_call__end(dentry, result);
+
+	if (!call)
+		return 0;
+	return report(PROGRAM_file_mkdir, EVENT_FILE_DIRECTORY_CREATE, call, result ? (void *)result : dentry, NULL);
+}
+
+SEC("fentry/security_path_symlink")
+int BPF_PROG(file_symlink_begin, const struct path *dir, struct dentry *dentry)
+{
+	return begin(dir, dentry, 0, NULL);
 }
 
 SEC("fexit/vfs_symlink")
 int BPF_PROG(file_symlink, void *idmap, struct inode *dir, struct dentry *dentry, const char *target)
 {
-	struct file_call call = { .dentry = dentry, .target = target };
+	struct file_call *call = file_call__end(dentry, file_call__result(ctx));
 
-	if (file_call__succeeded(ctx))
-		file_call__begin(&call);
-	return 0;
+	return call ? report(PROGRAM_file_symlink, EVENT_FILE_SYMLINK, call, dentry, target) : 0;
 }
 
-static __always_inline u32 type_of(struct inode *inode, bool linked)
+SEC("fentry/security_path_link")
+int BPF_PROG(file_link_begin, struct dentry *old_dentry, const struct path *dir, struct dentry *dentry)
 {
-	u32 links = BPF_CORE_READ(inode, i_nlink);
+	return begin(dir, dentry, 0, old_dentry);
+}
 
+SEC("fexit/vfs_link")
+int BPF_PROG(file_link, struct dentry *old_dentry, void *idmap, struct inode *dir, struct dentry *dentry)
+{
+	struct file_call *call = file_call__end(dentry, file_call__result(ctx));
 	/* The first name of a file that had none (O_TMPFILE) makes it. */
-	if (linked && links != 1)
-		return EVENT_FILE_LINK;
-	switch (BPF_CORE_READ(inode, i_mode) & S_IFMT) {
-	case S_IFDIR: return EVENT_FILE_DIRECTORY_CREATE;
-	case S_IFLNK: return EVENT_FILE_SYMLINK;
-	case S_IFREG: case S_IFSOCK: return EVENT_FILE_CREATE;
-	default: return EVENT_FILE_NODE_CREATE;
-	}
-}
+	u32 type = BPF_CORE_READ(old_dentry, d_inode, i_nlink) == 1 ? EVENT_FILE_CREATE : EVENT_FILE_LINK;
 
-static __always_inline int made(enum program program, const struct path *path, struct dentry *dentry)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	/* mkdir may pass an error as a pointer (6.15): nothing can be read there. */
-	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
-	struct file_call *call;
-	struct file_change *e;
-	struct builder b = {};
-	u32 type;
-
-	if (!inode)
-		return 0;
-	call = file_call__on(dentry);
-	type = type_of(inode, call && call->other);
-	if (!is_enabled_on_A(type))
-		;
-	else if (!scratch__borrow(&b)) {
-		lose(type, task->tgid);
-	} else {
-		e = file__begin(&b, task, type);
-		if (e) {
-			file__inode(e, inode);
-			path__append(&b, &e->path, dentry, path->mnt);
-			if (call && type == EVENT_FILE_LINK)
-				path__append(&b, &e->old_path, call->other, path->mnt);
-			if (call && call->target)
-				file__kernel_text(&b, &e->target, (u64)call->target);
-			file__emit(&b, e, type, program);
-		}
-		scratch__return(&b);
-	}
-	if (call)
-		file_call__end();
-	return 0;
-}
-
-SEC("fentry/done_path_create")
-int BPF_PROG(file_made, const struct path *path, struct dentry *dentry)
-{
-	return made(PROGRAM_file_made, path, dentry);
-}
-
-SEC("fentry/end_creating_path")
-int BPF_PROG(file_made_ending, const struct path *path, struct dentry *dentry)
-{
-	return made(PROGRAM_file_made_ending, path, dentry);
+	return call ? report(PROGRAM_file_link, type, call, dentry, NULL) : 0;
 }

@@ -18,20 +18,20 @@ const rest: Record<string, Column> = {
   [at.FILE_UNRESOLVED]: when(flag(c.flags, FileFlag.UNRESOLVED), constant(true)),
 };
 
-/** What opens, and what puts names into directories, by tier. */
-const OPENED = { A: ['file_open'], B: ['syscall_exit', 'file_open_exit'] };
-const MADE = { A: ['file_made', 'file_made_ending'], B: ['syscall_exit', 'file_path_exit'] };
+/** On tier B all names are seen by one program; see the heads of the files in ebpf/programs. */
+const B = ['syscall_exit', 'file_path_exit'];
 const URING = [
   ['file_uring_submit', 'file_uring_submit_sqe'],
   ['file_uring_complete', 'file_uring_complete_res'],
 ] as const;
-const VARIANTS = [MADE.A, ...URING];
+const MKNOD = ['file_mknod_begin', 'file_mknod'];
+const LINK = ['file_link_begin', 'file_link'];
 
-/** `A`: what sees the event where BPF trampolines load. */
-const programs = (A: readonly string[], B: readonly string[] = MADE.B) => ({
+/** `A`: what sees the event where BPF trampolines load; `more`: on tier B, beside what sees all names. */
+const programs = (A: readonly string[], more: readonly string[] = []) => ({
   A,
-  B: [...B, ...URING.flat()],
-  variants: VARIANTS,
+  B: [...B, ...more, ...URING.flat()],
+  variants: URING,
 });
 
 const common = { severity: Severity.INFO, highVolume: true } as const;
@@ -47,7 +47,7 @@ export const fileEvents: readonly EventDefinition[] = [
       'A file was made that had not been there: by an open, by io_uring, by mknod (regular files), by binding a unix socket, or by giving an O_TMPFILE file its first name. Attempts that failed are not reported.',
     attributes: { ...path, ...rest },
     summary: [at.ATTR_FILE_PATH],
-    programs: programs([...OPENED.A, ...MADE.A], [...OPENED.B, 'file_path_exit']),
+    programs: programs(['file_open', ...MKNOD, 'file_mknod_regular', ...LINK], ['file_open_exit']),
   },
   {
     ...common,
@@ -56,7 +56,7 @@ export const fileEvents: readonly EventDefinition[] = [
     about: 'A file got one more name.',
     attributes: { ...path, ...oldPath, ...rest },
     summary: [at.FILE_OLD_PATH, ' → ', at.ATTR_FILE_PATH],
-    programs: programs([...MADE.A, 'file_link']),
+    programs: programs(LINK),
   },
   {
     ...common,
@@ -74,7 +74,7 @@ export const fileEvents: readonly EventDefinition[] = [
     about: 'A symbolic link was made.',
     attributes: { ...path, ...target, ...rest },
     summary: [at.ATTR_FILE_PATH, [' → ', at.ATTR_FILE_SYMBOLIC_LINK_TARGET_PATH]],
-    programs: programs([...MADE.A, 'file_symlink']),
+    programs: programs(['file_symlink_begin', 'file_symlink']),
     offByDefault: true,
   },
   {
@@ -94,7 +94,7 @@ export const fileEvents: readonly EventDefinition[] = [
     about: 'A directory was made.',
     attributes: { ...path, ...rest },
     summary: [at.ATTR_FILE_PATH],
-    programs: programs(MADE.A),
+    programs: programs(['file_mkdir_begin', 'file_mkdir']),
     offByDefault: true,
   },
   {
@@ -104,7 +104,7 @@ export const fileEvents: readonly EventDefinition[] = [
     about: 'A device node or a named pipe was made.',
     attributes: { ...path, ...rest },
     summary: [at.ATTR_FILE_PATH],
-    programs: programs(MADE.A),
+    programs: programs(MKNOD),
     offByDefault: true,
   },
 ];
