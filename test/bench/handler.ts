@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { closeSync } from 'node:fs';
+import { closeSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { LiveSensor } from '../../src/sensor/live.ts';
 import { loadNative } from '../../src/sensor/native.ts';
 import { beside, type Figure, median, type Part, plain } from './figures.ts';
 import { attachAll, measured } from './kernel.ts';
@@ -11,6 +14,26 @@ const LABEL = 'the original, other machine';
 /** A connection is connect4, every change of its state on both ends, and the release of both sockets. */
 const CONNECT = ['network_connect4', 'network_connect_state', 'network_connect_release'];
 
+/** On tier A: what an open that makes its file passes. */
+const CREATE = ['file_open', 'file_mknod_begin'];
+
+/** ns for each file that is made. On tier B they are in those of `syscall_exit`, less what other system calls cost it. */
+async function fileHandler(sensor: LiveSensor, count: number): Promise<number> {
+  const directory = mkdtempSync(join(tmpdir(), 'agentsmith-bench-'));
+  try {
+    const files = () => runProgram('storm', 'file', count, directory);
+    if (sensor.tier === 'A') {
+      const work = await measured(sensor, files);
+      return CREATE.reduce((sum, program) => sum + work(program).nanoseconds, 0) / count;
+    }
+    const idle = (await measured(sensor, () => runProgram('storm', 'idle', count * 10)))('syscall_exit');
+    const made = (await measured(sensor, files))('syscall_exit');
+    return (made.nanoseconds - (made.runs - count) * (idle.nanoseconds / idle.runs)) / count;
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
 /** Time in the kernel programs, by BPF_ENABLE_STATS, which itself adds about 20 ns to each run. */
 export const handler: Part = {
   name: 'handler',
@@ -20,11 +43,12 @@ export const handler: Part = {
     const sensor = attachAll();
     const rounds = quick ? 1 : 7;
     const count = quick ? 200 : 2000;
-    const found: Record<'exec' | 'exit' | 'fork' | 'connect', number[]> = {
+    const found: Record<'exec' | 'exit' | 'fork' | 'connect' | 'file', number[]> = {
       exec: [],
       exit: [],
       fork: [],
       connect: [],
+      file: [],
     };
     try {
       sensor.start(() => {});
@@ -39,6 +63,7 @@ export const handler: Part = {
         const sockets = await measured(sensor, () => runProgram('storm', 'tcp', count));
         const total = CONNECT.reduce((sum, program) => sum + sockets(program).nanoseconds, 0);
         found.connect.push(total / sockets('network_connect4').runs);
+        found.file.push(await fileHandler(sensor, count));
       }
     } finally {
       await sensor.stop();
@@ -47,6 +72,7 @@ export const handler: Part = {
     return [
       beside('handler.exec', median(found.exec), 'ns', ORIGINAL.exec, LABEL),
       beside('handler.connect', median(found.connect), 'ns', ORIGINAL.connect, LABEL),
+      plain('handler.file', median(found.file), 'ns'),
       plain('handler.exit', median(found.exit), 'ns'),
       plain('handler.fork', median(found.fork), 'ns'),
     ] satisfies Figure[];

@@ -39,7 +39,7 @@ export async function inTurns(
 export const ratioOf = (first: readonly number[], second: readonly number[]): number =>
   median(first.map((value, i) => second[i]! / value));
 
-const KINDS: readonly Kind[] = ['connect', 'exec', 'exit'];
+const KINDS: readonly Kind[] = ['connect', 'file', 'exec', 'exit'];
 
 /** Agent CPU from ring bytes to the receiver's acknowledgement, against the stock SDK. */
 export const pipeline: Part = {
