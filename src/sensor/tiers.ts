@@ -12,6 +12,8 @@ export class Tiers {
   readonly #trampolines: boolean;
   /** Event types that fell back to B although trampolines load. */
   readonly #fallen = new Set<number>();
+  /** Variants that turned out not to load. */
+  readonly #absent = new Set<string>();
 
   /** `trampolines`: whether programs of tier A are tried at all. */
   constructor(trampolines: boolean) {
@@ -47,20 +49,22 @@ export class Tiers {
   }
 
   /**
-   * Lets each event fall back to B when one of its programs of tier A is not there.
+   * Takes the next variant of a program that is not there, and lets each event fall back to B when one of its programs of
+   * tier A is not.
    *
    * @returns whether any did, so that {@link programs} gives others now
    */
   fall(events: readonly Hooked[], hooks: readonly HookReport[]): boolean {
     const missing = new Set(hooks.filter(({ error }) => error !== '').map(({ program }) => program));
-    const before = this.#fallen.size;
+    const before = this.#fallen.size + this.#absent.size;
     for (const event of events) {
       const { A = [], B, optional = [], variants = [] } = event.programs;
-      const spare = new Set([...optional, ...spareOf(variants, missing)]);
-      const isLost = A.some((name) => missing.has(name) && !spare.has(name));
+      for (const name of variants.flat()) if (missing.has(name)) this.#absent.add(name);
+      const own = this.#own(event);
+      const isLost = A.some((name) => own.includes(name) && missing.has(name) && !optional.includes(name));
       if (B !== undefined && this.of(event) === 'A' && isLost) this.#fallen.add(event.type);
     }
-    return this.#fallen.size > before;
+    return this.#fallen.size + this.#absent.size > before;
   }
 
   /** Of all hooks those that see this event. */
@@ -70,17 +74,14 @@ export class Tiers {
   }
 
   #own(event: Hooked): readonly string[] {
-    const { always = [], A = [], B = [] } = event.programs;
-    return [...always, ...(this.of(event) === 'A' ? A : B)];
+    const { always = [], A = [], B = [], variants = [] } = event.programs;
+    // Tried one after the other: a program that does not load costs the loading of all others once more.
+    const others = variants.flatMap((group) => {
+      const chosen = group.find((name) => !this.#absent.has(name)) ?? group[0];
+      return group.filter((name) => name !== chosen);
+    });
+    return [...always, ...(this.of(event) === 'A' ? A : B)].filter((name) => !others.includes(name));
   }
-}
-
-/** Of each group those that are missing; where all are, one stays to tell of it. */
-function spareOf(variants: readonly (readonly string[])[], missing: ReadonlySet<string>): readonly string[] {
-  return variants.flatMap((group) => {
-    const absent = group.filter((name) => missing.has(name));
-    return absent.length === group.length ? absent.slice(1) : absent;
-  });
 }
 
 /** Leaves out the programs that are not there and whose absence is no loss. */
@@ -88,12 +89,6 @@ export function withoutOptional(
   hooks: readonly HookReport[],
   events: readonly Hooked[],
 ): readonly HookReport[] {
-  const missing = new Set(hooks.filter(({ error }) => error !== '').map(({ program }) => program));
-  const spare = new Set(
-    events.flatMap(({ programs }) => [
-      ...(programs.optional ?? []),
-      ...spareOf(programs.variants ?? [], missing),
-    ]),
-  );
-  return hooks.filter(({ program, error }) => error === '' || !spare.has(program));
+  const optional = new Set(events.flatMap(({ programs }) => programs.optional ?? []));
+  return hooks.filter(({ program, error }) => error === '' || !optional.has(program));
 }

@@ -51,18 +51,20 @@ describe('the choice of programs', () => {
     assert.deepEqual(withoutOptional(failed('open_entry'), [tiered]), failed('open_entry'));
   });
 
-  it('needs one of the variants, and tells of one when none is there', () => {
+  it('tries variants one after the other, and tells of the first when none is there', () => {
     const either: Hooked = {
       type: 12,
-      programs: { A: ['made', 'made_ending'], B: ['path_exit'], variants: [['made', 'made_ending']] },
+      programs: { A: ['made', 'made_old'], B: ['path_exit'], variants: [['made', 'made_old']] },
     };
     const tiers = new Tiers(true);
-    const both = [...failed('made'), ...failed('made_ending')];
-    assert.ok(!tiers.fall([either], failed('made')));
-    assert.deepEqual(withoutOptional(failed('made'), [either]), []);
-    assert.deepEqual(withoutOptional(both, [either]), failed('made'));
-    assert.ok(tiers.fall([either], both));
+    assert.deepEqual(tiers.programs([either], []), ['made']);
+    assert.ok(tiers.fall([either], failed('made')));
+    assert.equal(tiers.of(either), 'A');
+    assert.deepEqual(tiers.programs([either], []), ['made_old']);
+    assert.deepEqual(tiers.hooksOf(either, failed('made')), []);
+    assert.ok(tiers.fall([either], [...failed('made'), ...failed('made_old')]));
     assert.equal(tiers.of(either), 'B');
+    assert.deepEqual(tiers.programs([either], []), ['path_exit']);
   });
 
   it('does not fall where there is nothing to fall to', () => {
