@@ -179,12 +179,14 @@ bpf_object* try_object(const Settings& settings, const std::pair<const void*, si
 
 }  // namespace
 
-bpf_object* load_object(const Settings& settings, std::vector<Hook>& hooks, bpf_object* first) {
+bpf_object* load_object(Settings& settings, std::vector<Hook>& hooks, bpf_object* first) {
   libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
   libbpf_set_print(keep_log);
   for (size_t i = 0;; i++) {
     try {
-      return try_object(settings, settings.objects.at(i), hooks, first);
+      bpf_object* object = try_object(settings, settings.objects.at(i), hooks, first);
+      settings.objects = {settings.objects.at(i)};
+      return object;
     } catch (const LoadError& e) {
       if (e.code != "ENOHOOKS" || i + 1 == settings.objects.size()) throw;
     }

@@ -75,6 +75,17 @@ describe('the choice of events while running', function () {
     assert.ok(sensor.hooks.some(({ program, error }) => program === 'network_connect4' && error === ''));
   });
 
+  it('outlives a program that does not load later', async () => {
+    const unheard = {
+      type: EventType.TYPES - 1,
+      programs: { always: ['file_uring_submit', 'file_uring_submit_sqe'] },
+    };
+    sensor.choose([...named('process.exit'), unheard]);
+    assert.ok(sensor.hooks.some(({ error }) => error !== ''));
+    sensor.choose(named('process.exit'));
+    await run();
+  });
+
   it('misses nothing of an event that stays on', async () => {
     for (let round = 0; round < 10; round++) {
       execFileSync('/bin/true');
