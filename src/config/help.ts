@@ -54,7 +54,7 @@ function sources(name: OptionName, events: EventNames): string {
   const variables = [variableOf(name), also?.name].filter((each) => each !== undefined).join(', ');
   const shown =
     name === 'events'
-      ? events.defaults.map((each) => each.replace(/^agentsmith\./, '')).join(',')
+      ? events.defaults.map((each) => each.replace(/^agentsmith\./, '')).join(', ')
       : (initially ?? initial);
   const ending = value === undefined || shown === undefined ? '' : `; default: ${shown}`;
   return variables === '' ? '' : `[${variables}${ending}]`;
