@@ -177,18 +177,44 @@ bpf_object* try_object(const Settings& settings, const std::pair<const void*, si
   }
 }
 
+/** Whether an object has a program of which another one's was not taken. */
+bool has_missing(const std::pair<const void*, size_t>& bytes, const std::vector<Hook>& hooks) {
+  bpf_object* object = bpf_object__open_mem(bytes.first, bytes.second, nullptr);
+  bpf_program* program;
+  bool found = false;
+  bpf_object__for_each_program(program, object) {
+    for (const Hook& hook : hooks) found |= !hook.error.empty() && hook.program == bpf_program__name(program);
+  }
+  bpf_object__close(object);
+  return found;
+}
+
 }  // namespace
 
 bpf_object* load_object(Settings& settings, std::vector<Hook>& hooks, bpf_object* first) {
   libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
   libbpf_set_print(keep_log);
-  for (size_t i = 0;; i++) {
+  bpf_object* kept = nullptr;
+  std::vector<Hook> kept_hooks;
+  size_t taken = 0;
+  for (size_t i = 0; i < settings.objects.size(); i++) {
+    const bool last = i + 1 == settings.objects.size();
+    bpf_object* object;
     try {
-      bpf_object* object = try_object(settings, settings.objects.at(i), hooks, first);
-      settings.objects = {settings.objects.at(i)};
-      return object;
+      object = try_object(settings, settings.objects[i], hooks, first);
     } catch (const LoadError& e) {
-      if (e.code != "ENOHOOKS" || i + 1 == settings.objects.size()) throw;
+      if (e.code == "ENOHOOKS" && !last) continue;
+      if (!kept) throw;
+      hooks = kept_hooks;
+      break;
     }
+    if (kept) bpf_object__close(kept);
+    kept = object;
+    kept_hooks = hooks;
+    taken = i;
+    // 5.10 takes a few programs of the first object, but the second has those that matter.
+    if (last || !has_missing(settings.objects[i + 1], hooks)) break;
   }
+  settings.objects = {settings.objects.at(taken)};
+  return kept;
 }
