@@ -73,11 +73,18 @@ int BPF_PROG(file_mknod, void *idmap, struct inode *dir, struct dentry *dentry)
 	return call ? report(PROGRAM_file_mknod, type_of_node(call->mode), call, dentry, NULL) : 0;
 }
 
+/* The name is its third argument, or since 7.0 the second. */
 SEC("fexit/vfs_create")
-int BPF_PROG(file_mknod_regular, void *first, void *second, struct dentry *dentry)
+int BPF_PROG(file_mknod_regular, void *idmap, struct dentry *second, struct dentry *third)
 {
-	struct file_call *call = file_call__end(dentry, file_call__result(ctx));
+	u64 result = file_call__result(ctx);
+	struct file_call *call = file_call__end(third, result);
+	struct dentry *dentry = third;
 
+	if (!call) {
+		call = file_call__end(second, result);
+		dentry = second;
+	}
 	return call ? report(PROGRAM_file_mknod_regular, EVENT_FILE_CREATE, call, dentry, NULL) : 0;
 }
 
