@@ -290,6 +290,14 @@ describe('file events', () => {
     assert.equal(event.body, '/srv/new → ../\xff');
   });
 
+  it('come by default where something gets into place, not where it is common', () => {
+    const off = EVENTS.filter(({ offByDefault }) => offByDefault).map(({ name }) => name);
+    for (const what of ['symlink', 'delete', 'directory.create', 'node.create'])
+      assert.ok(off.includes(`agentsmith.file.${what}`), what);
+    for (const what of ['create', 'link', 'rename'])
+      assert.ok(!off.includes(`agentsmith.file.${what}`), what);
+  });
+
   it('show the end of a long path, and no half characters', () => {
     assert.equal(readable(file({ path: `/${'x'.repeat(300)}/leaf` })).body, `…${'x'.repeat(194)}/leaf`);
     const smile = readable(file({ path: `/${'😀'.repeat(60)}${'x'.repeat(198)}` }));
