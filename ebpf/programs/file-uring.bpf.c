@@ -8,7 +8,8 @@
  * unresolved, as in file-open-exit. A request that asks for no completion when it succeeds, or that finds no place to be
  * kept, is reported when it is submitted, unresolved, because nothing would be heard of it any more.
  * The thread that submits or completes is of the process that made the ring, with SQPOLL too.
- * Kernels: 6.0 (before, the arguments were others; such programs do not load).
+ * Kernels: 6.0 to 6.19; before, the arguments were others, and 7.0 keeps names otherwise: there the programs do not load, which
+ * is told.
  * Escapes: an O_TMPFILE file that is linked through io_uring is file.link.
  */
 #include "../lib/file.h"
