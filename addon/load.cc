@@ -8,6 +8,7 @@
 #include <cstdarg>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
 namespace {
 
@@ -15,6 +16,7 @@ constexpr size_t kEnvironmentNames = 8;  // ebpf/lib/task.h
 constexpr size_t kEnvironmentNameMax = 32;
 constexpr int kScratchTries = 4;          // ebpf/lib/task.h
 constexpr size_t kDnsPorts = 8;  // ebpf/programs/dns.bpf.c
+constexpr const char* kNoHook = "this kernel has no such hook";
 constexpr size_t kLogMax = 1 << 16;  // a verifier log can be megabytes; its end names the reason
 
 std::string libbpf_log;
@@ -144,7 +146,7 @@ std::string failed_program() {
 }
 
 std::string reason(int error) {
-  if (libbpf_log.find("failed to find kernel BTF type ID") != std::string::npos) return "this kernel has no such hook";
+  if (libbpf_log.find("failed to find kernel BTF type ID") != std::string::npos) return kNoHook;
   // The verifier's verdict is the line before "processed N insns", or before the end of its log.
   size_t end = libbpf_log.rfind("\nprocessed ");
   if (end == std::string::npos) end = libbpf_log.rfind("\n-- END PROG LOAD LOG --");
@@ -156,9 +158,23 @@ std::string reason(int error) {
   return strerror(-error);
 }
 
+/**
+ * What a program would be attached to, where its section says so: looked up before anything is loaded, because each
+ * program that fails to load costs the loading of all others once more.
+ */
+bool is_absent(const btf* kernel, const std::string& section) {
+  const size_t slash = section.find('/');
+  const std::string kind = section.substr(0, slash), name = slash == std::string::npos ? "" : section.substr(slash + 1);
+  if (!kernel || name.empty()) return false;
+  if (kind == "tp_btf") return btf__find_by_name_kind(kernel, ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF) < 0;
+  if (kind == "fentry" || kind == "fexit") return btf__find_by_name_kind(kernel, name.c_str(), BTF_KIND_FUNC) < 0;
+  return false;
+}
+
 bpf_object* try_object(const Settings& settings, const std::pair<const void*, size_t>& bytes, std::vector<Hook>& hooks,
                        bpf_object* first) {
   std::map<std::string, std::string> missing;
+  const std::unique_ptr<btf, decltype(&btf__free)> kernel(btf__load_vmlinux_btf(), btf__free);
   // One program fewer each round, so it ends.
   for (;;) {
     libbpf_log.clear();
@@ -169,6 +185,9 @@ bpf_object* try_object(const Settings& settings, const std::pair<const void*, si
     bpf_object__for_each_program(program, object) {
       const std::string name = bpf_program__name(program);
       const bool want = settings.programs.empty() || settings.programs.count(name);
+      if (want && !missing.count(name) && is_absent(kernel.get(), bpf_program__section_name(program))) {
+        missing[name] = kNoHook;
+      }
       bpf_program__set_autoload(program, want && !missing.count(name));
       if (want && !missing.count(name)) wanted++;
       if (want) {
@@ -196,13 +215,13 @@ bpf_object* try_object(const Settings& settings, const std::pair<const void*, si
   }
 }
 
-/** Whether this object has a program that failed to load from the one before it. */
-bool is_better(const std::pair<const void*, size_t>& bytes, const std::vector<Hook>& hooks) {
+/** Whether an object has a program of which another one's was not taken. */
+bool has_missing(const std::pair<const void*, size_t>& bytes, const std::vector<Hook>& hooks) {
   bpf_object* object = bpf_object__open_mem(bytes.first, bytes.second, nullptr);
-  if (!object) return false;
+  bpf_program* program;
   bool found = false;
-  for (const Hook& hook : hooks) {
-    found |= !hook.error.empty() && bpf_object__find_program_by_name(object, hook.program.c_str());
+  bpf_object__for_each_program(program, object) {
+    for (const Hook& hook : hooks) found |= !hook.error.empty() && hook.program == bpf_program__name(program);
   }
   bpf_object__close(object);
   return found;
@@ -210,17 +229,30 @@ bool is_better(const std::pair<const void*, size_t>& bytes, const std::vector<Ho
 
 }  // namespace
 
-bpf_object* load_object(const Settings& settings, std::vector<Hook>& hooks, bpf_object* first) {
+bpf_object* load_object(Settings& settings, std::vector<Hook>& hooks, bpf_object* first) {
   libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
   libbpf_set_print(keep_log);
-  for (size_t i = 0;; i++) {
+  bpf_object* kept = nullptr;
+  std::vector<Hook> kept_hooks;
+  size_t taken = 0;
+  for (size_t i = 0; i < settings.objects.size(); i++) {
+    const bool last = i + 1 == settings.objects.size();
+    bpf_object* object;
     try {
-      bpf_object* object = try_object(settings, settings.objects.at(i), hooks, first);
-      if (first || i + 1 == settings.objects.size() || !is_better(settings.objects[i + 1], hooks)) return object;
-      // A few simple programs of the first load where those that matter need the second.
-      bpf_object__close(object);
+      object = try_object(settings, settings.objects[i], hooks, first);
     } catch (const LoadError& e) {
-      if (e.code != "ENOHOOKS" || i + 1 == settings.objects.size()) throw;
+      if (e.code == "ENOHOOKS" && !last) continue;
+      if (!kept) throw;
+      hooks = kept_hooks;
+      break;
     }
+    if (kept) bpf_object__close(kept);
+    kept = object;
+    kept_hooks = hooks;
+    taken = i;
+    // 5.10 takes a few programs of the first object, but the second has those that matter.
+    if (last || !has_missing(settings.objects[i + 1], hooks)) break;
   }
+  settings.objects = {settings.objects.at(taken)};
+  return kept;
 }

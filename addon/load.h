@@ -42,7 +42,10 @@ struct LoadError : std::runtime_error {
  * Opens and loads the programs of an object that `settings` name. A program that this kernel does not take is left out
  * and named in `hooks`; only when none is left, or the object is not ours, does it throw LoadError.
  *
+ * From then on `settings` name the object that was taken: another one's maps have other sizes, and libbpf unmaps too much
+ * of what it gave them.
+ *
  * With `first`, an object that was loaded before, the new programs use its maps: so programs come later to a ring that
  * is already read.
  */
-bpf_object* load_object(const Settings& settings, std::vector<Hook>& hooks, bpf_object* first);
+bpf_object* load_object(Settings& settings, std::vector<Hook>& hooks, bpf_object* first);

@@ -35,8 +35,12 @@ const MEANING: Readonly<Record<string, string>> = {
     'of the first question; what is not printable as `\\DDD`, a dot within a label as `\\.`; the root is `.`',
   [at.ATTR_ERROR_TYPE]:
     'errno name, `_OTHER` where only the failure is known; of DNS the response code unless NOERROR',
+  [at.ATTR_FILE_INODE]: 'absent where nothing is known of the file behind the name',
+  [at.ATTR_FILE_MODE]: 'octal: `0644`; absent as above',
+  [at.ATTR_FILE_OWNER_ID]: 'absent as above',
   [at.ATTR_FILE_PATH]:
-    'real path from the root of the mount namespace; of an exec that failed what was to be executed',
+    "real path from the root of the mount namespace; where it is unresolved the caller's, made absolute; of an exec that failed what was to be executed",
+  [at.ATTR_FILE_SYMBOLIC_LINK_TARGET_PATH]: 'as it was written into the link',
   [at.ATTR_NETWORK_LOCAL_ADDRESS]:
     'of a connection over TCP once it is known, over UDP where trampolines load; of a bind what was bound',
   [at.ATTR_NETWORK_LOCAL_PORT]:
@@ -102,7 +106,9 @@ const MEANING: Readonly<Record<string, string>> = {
     'with the sequence: identity of the record on this host; 65535 for messages that were found in TCP segments',
   [at.EVENT_HOOK]: 'only with `--detail all`',
   [at.EVENT_SEQUENCE]: 'per CPU; a missing number is a gap, a repeated one a duplicate',
-  [at.FILE_UNRESOLVED]: "the path is the caller's, made absolute: links in it are not followed",
+  [at.FILE_OLD_PATH]: 'the other name of a link, the former one of a rename',
+  [at.FILE_UNRESOLVED]:
+    'only when true: the path is what the caller wrote behind the real path of its directory; on an open, the descriptor was gone, and the file may have been there before',
   [at.MODULE_FROM_MEMORY]: 'it was handed over in memory (init_module): there is no file',
   [at.MODULE_NAME]: 'absent when it was refused before the kernel had read it',
   [at.MODULE_SIGNED]: 'the kernel found a valid signature; as the name',
@@ -165,10 +171,10 @@ const namesOf = ({ always = [], A = [], B = [], alongSyscalls = [] }: Programs):
 ];
 
 function eventSection(event: EventDefinition): string {
-  const { name, about, dataType, severity, attributes, spread, programs } = event;
+  const { name, about, dataType, severity, attributes, spread, programs, offByDefault } = event;
   let page = `## \`${name}\`\n\n${about}\n\n`;
   const severities = typeof severity === 'number' ? [severity] : severity.values;
-  page += `Severity ${severities.map((value) => SEVERITY[value]).join(', ')}${dataType === undefined ? '' : `, data type ${dataType}`}; programs \`${namesOf(programs).join('`, `')}\`.\n\n`;
+  page += `${offByDefault ? 'Off by default. ' : ''}Severity ${severities.map((value) => SEVERITY[value]).join(', ')}${dataType === undefined ? '' : `, data type ${dataType}`}; programs \`${namesOf(programs).join('`, `')}\`.\n\n`;
   page += table('attribute', 'type', 'meaning');
   for (const [key, column] of Object.entries(attributes))
     page += row(`\`${key}\``, column.type, meaning(key));
@@ -205,7 +211,7 @@ export function eventsPage(events: readonly EventDefinition[]): string {
   let page = `${HEAD}# Events\n\nEvery record has the attributes of its event, the process block of its actor at the moment of the event, and the\nlast six. An attribute that is not known is absent. Names that start with \`agentsmith.\` are ours; all others are\nOpenTelemetry's, with its meaning.\n\n`;
   for (const event of events) page += eventSection(event);
   page +=
-    "## The process block\n\nL = also with `--detail lean`, which applies to frequent events (network, dns). Namespaces: on exec and exit, elsewhere\nwhere they are not the host's.\n\n";
+    "## The process block\n\nL = also with `--detail lean`, which applies to frequent events (file, network, dns). Namespaces: on exec and exit, elsewhere\nwhere they are not the host's.\n\n";
   page += table('attribute', 'detail', 'meaning');
   const seen = new Set<string>();
   for (const { key, detail } of BLOCK) {

@@ -48,6 +48,13 @@ enum event_type {
 	EVENT_NETWORK_BIND = 6,
 	EVENT_DNS_QUERY = 7,
 	EVENT_DNS_ANSWER = 8,
+	EVENT_FILE_CREATE = 9,
+	EVENT_FILE_LINK = 10,
+	EVENT_FILE_RENAME = 11,
+	EVENT_FILE_SYMLINK = 12,
+	EVENT_FILE_DELETE = 13,
+	EVENT_FILE_DIRECTORY_CREATE = 14,
+	EVENT_FILE_NODE_CREATE = 15,
 	EVENT_PROCESS_PTRACE = 16,
 	EVENT_KERNEL_MODULE_LOAD = 17,
 	EVENT_KERNEL_BPF_LOAD = 18,
@@ -105,6 +112,21 @@ enum program {
 	PROGRAM_kernel_bpf_loaded,
 	PROGRAM_kernel_bpf_native,
 	PROGRAM_kernel_bpf_compat,
+	PROGRAM_file_open,
+	PROGRAM_file_mknod,
+	PROGRAM_file_mknod_regular,
+	PROGRAM_file_mkdir,
+	PROGRAM_file_symlink,
+	PROGRAM_file_link,
+	PROGRAM_file_rename,
+	PROGRAM_file_unlink,
+	PROGRAM_file_rmdir,
+	PROGRAM_file_open_exit,
+	PROGRAM_file_path_exit,
+	PROGRAM_file_uring_submit,
+	PROGRAM_file_uring_submit_sqe,
+	PROGRAM_file_uring_complete,
+	PROGRAM_file_uring_complete_res,
 };
 
 /* Starts every record; `size` is a multiple of 8, so the next record is aligned too. */
@@ -358,6 +380,28 @@ struct kernel_bpf_load {
 	err_no result;
 	__u32 unused;
 	char name[16];
+};
+
+enum file_flag {
+	FILE_UNRESOLVED = 1,        /* what the caller wrote, behind the real path of where the kernel began to look */
+};
+
+/*
+ * A name came into being, went, or changed. Paths are `path` alone, or `path` and behind it `name` as the caller wrote it:
+ * with a slash at its start `path` is the caller's root, else the directory that the name is relative to.
+ */
+struct file_change {
+	struct header header;
+	struct who who;
+	identifier inode;
+	__u32 mode;                 /* st_mode; 0 = nothing is known of the file behind the name */
+	uid_id owner;
+	__u32 flags;                /* enum file_flag */
+	struct path_text path;
+	struct text name;
+	struct path_text old_path;  /* of links and renames */
+	struct text old_name;
+	struct text target;         /* of symbolic links, as it was written */
 };
 
 /* Per CPU and event type: attempted = submitted + filtered + ring_full + reserved + rate_limited + no_memory. */

@@ -16,7 +16,11 @@ export {
 
 export const ATTR_DNS_ANSWERS = 'dns.answers';
 export const ATTR_DNS_QUESTION_NAME = 'dns.question.name';
+export const ATTR_FILE_INODE = 'file.inode';
+export const ATTR_FILE_MODE = 'file.mode';
+export const ATTR_FILE_OWNER_ID = 'file.owner.id';
 export const ATTR_FILE_PATH = 'file.path';
+export const ATTR_FILE_SYMBOLIC_LINK_TARGET_PATH = 'file.symbolic_link.target_path';
 export const ATTR_PROCESS_ARGS_COUNT = 'process.args_count';
 export const ATTR_PROCESS_COMMAND_ARGS = 'process.command_args';
 export const ATTR_PROCESS_CREATION_TIME = 'process.creation.time';
@@ -72,6 +76,7 @@ export const ESCAPED = 'agentsmith.escaped';
 export const EVENT_CPU = 'agentsmith.event.cpu';
 export const EVENT_HOOK = 'agentsmith.event.hook';
 export const EVENT_SEQUENCE = 'agentsmith.event.sequence';
+export const FILE_OLD_PATH = 'agentsmith.file.old_path';
 export const FILE_UNRESOLVED = 'agentsmith.file.unresolved';
 export const GAP_COUNT = 'agentsmith.gap.count';
 export const GAP_END = 'agentsmith.gap.end';

@@ -52,7 +52,9 @@ struct {
 } budgets SEC(".maps") __weak;
 
 /* Events of which a single process can make a flood. */
-#define HIGH_VOLUME (1ull << EVENT_NETWORK_CONNECT | 1ull << EVENT_NETWORK_BIND | 1ull << EVENT_DNS_QUERY)
+#define HIGH_VOLUME                                                                                                    \
+	(1ull << EVENT_NETWORK_CONNECT | 1ull << EVENT_NETWORK_BIND | 1ull << EVENT_DNS_QUERY |                        \
+	 ((1ull << (EVENT_FILE_NODE_CREATE + 1)) - (1ull << EVENT_FILE_CREATE)))
 
 /* How far the decision is. KEPT = a keep rule has matched. */
 enum decision { DECISION_DROP, DECISION_OPEN, DECISION_KEPT };
@@ -66,10 +68,12 @@ static __always_inline enum decision decide(enum decision so_far, const struct v
 	return v->keep & bit ? DECISION_KEPT : so_far;
 }
 
-static __always_inline enum decision filter__actor(enum event_type type, struct task_struct *task)
+/* Who the current task is. Global, as what is below: verified once a program, whatever leads to it. */
+__weak __noinline int filter__actor(u32 type)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	enum decision d = DECISION_OPEN;
-	u64 bit = 1ull << type;
+	u64 bit = 1ull << (type & 63);
 
 	if (filters & FILTER_UID) {
 		u32 uid = task->cred->uid.val;
@@ -113,15 +117,14 @@ static __always_inline enum decision filter__network(enum decision d, enum event
 	return decide(d, bpf_map_lookup_elem(&filter_networks, &key), 1ull << type);
 }
 
-/* `t` was just appended to `b` by path__append. */
-static __always_inline enum decision filter__path(enum decision d, enum event_type type, struct builder *b,
-						  const struct path_text *t)
+/* The path text of `length` bytes at `start` in the scratch of `slot`; `type` stands above the slot's 32 bits. */
+__weak __noinline int filter__path_text(u64 slot_and_type, u32 start, u32 length)
 {
-	u32 start = t->offset, end = start + t->length;
+	u32 slot = slot_and_type, type = slot_and_type >> 32, end = start + length;
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+	enum decision d = DECISION_OPEN;
 
-	if (!(filters & FILTER_PATH))
-		return d;
-	for (u32 i = 0; i < PATH_RULES; i++) {
+	for (u32 i = 0; i < PATH_RULES && scratch; i++) {
 		u32 key = i, last = end;
 		struct path_rule *rule = bpf_map_lookup_elem(&filter_paths, &key);
 		u64 difference = 0;
@@ -130,28 +133,39 @@ static __always_inline enum decision filter__path(enum decision d, enum event_ty
 		if (i >= path_rules || !rule)
 			break;
 		if (rule->kind == PATH_LEAF)
-			last = b->leaf_end;
+			last = scratch->leaf_end;
 		if (rule->kind == PATH_EXACT ? last - start != rule->length : last - start < rule->length)
 			continue;
-		words = (const u64 *)(b->scratch->bytes + MASK(last - PATH_RULE_BYTES, SCRATCH_SIZE - 1));
+		words = (const u64 *)(scratch->bytes + MASK(last - PATH_RULE_BYTES, SCRATCH_SIZE - 1));
 		for (int w = 0; w < PATH_RULE_BYTES / 8; w++)
 			difference |= (words[w] & rule->mask[w]) ^ rule->bytes[w];
 		if (!difference)
-			d = decide(d, &rule->verdict, 1ull << type);
+			d = decide(d, &rule->verdict, 1ull << (type & 63));
 	}
 	return d;
+}
+
+/* `t` is the first path that was appended to `b`. */
+static __always_inline enum decision filter__path(enum decision d, enum event_type type, struct builder *b,
+						  const struct path_text *t)
+{
+	enum decision more;
+
+	if (!(filters & FILTER_PATH) || d == DECISION_DROP)
+		return d;
+	more = filter__path_text((u64)type << 32 | b->slot, t->offset, t->length);
+	return more == DECISION_OPEN ? d : more;
 }
 
 /* Not on the stack, of which there are 512 bytes. */
 static const struct budget no_budget;
 
-static __always_inline bool budget__take(enum event_type type, struct task_struct *task, u64 now)
+__weak __noinline int budget__take(u32 type, u64 now)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct process_key key = { .start = task->group_leader->start_boottime, .pid = task->tgid };
 	struct budget *b;
 
-	if (!rate_interval || !(HIGH_VOLUME >> type & 1))
-		return true;
 	b = bpf_map_lookup_elem(&budgets, &key);
 	if (!b) {
 		bpf_map_update_elem(&budgets, &key, &no_budget, BPF_NOEXIST);
@@ -171,12 +185,13 @@ static __always_inline bool budget__take(enum event_type type, struct task_struc
 /* What becomes of an event. Results that come in softirq keep it with the socket: there the task is a stranger. */
 enum admission { ADMITTED, FILTERED, RATE_LIMITED };
 
-static __always_inline enum admission admission_of(enum decision d, enum event_type type, struct task_struct *task,
-						   u64 now)
+static __always_inline enum admission admission_of(enum decision d, enum event_type type, u64 now)
 {
 	if (d == DECISION_DROP || (d == DECISION_OPEN && (kept_events >> type & 1)))
 		return FILTERED;
-	return budget__take(type, task, now) ? ADMITTED : RATE_LIMITED;
+	if (!rate_interval || !(HIGH_VOLUME >> type & 1))
+		return ADMITTED;
+	return budget__take(type, now) ? ADMITTED : RATE_LIMITED;
 }
 
 /* Counts what is not admitted. */
@@ -205,7 +220,7 @@ static __always_inline bool attempt_by(enum event_type type, struct task_struct 
 {
 	if (!attempt(type, task->tgid))
 		return false;
-	return admit(admission_of(filters ? filter__actor(type, task) : DECISION_OPEN, type, task, now), type);
+	return admit(admission_of(filters ? filter__actor(type) : DECISION_OPEN, type, now), type);
 }
 
 #endif

@@ -28,11 +28,15 @@ typedef _Bool bool;
 #define SIGNAL_GROUP_EXIT 0x00000004
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
+#define S_IFLNK 0120000
+#define S_IFREG 0100000
+#define S_IFDIR 0040000
 #define TS_COMPAT 0x0002
 #define FMODE_WRITE 0x2
 #define PROC_SUPER_MAGIC 0x9fa0
 #define PID_FS_MAGIC 0x50494446
 
+#define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
@@ -118,16 +122,25 @@ struct css_set { struct cgroup_subsys_state *subsys[1]; struct cgroup *dfl_cgrp;
 /* Files */
 struct qstr { const unsigned char *name; };
 struct super_block { u32 s_dev; unsigned long s_magic; };
-struct inode { u16 i_mode; struct super_block *i_sb; unsigned long i_ino; unsigned int i_nlink; void *i_private; };
+struct inode {
+	u16 i_mode;
+	kuid_t i_uid;
+	struct super_block *i_sb;
+	unsigned long i_ino;
+	unsigned int i_nlink;
+	void *i_private;
+};
 struct proc_inode { struct pid *pid; struct inode vfs_inode; };
 struct dentry { struct dentry *d_parent; struct qstr d_name; struct inode *d_inode; };
 struct vfsmount { struct dentry *mnt_root; };
 struct mount { struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; };
 struct path { struct vfsmount *mnt; struct dentry *dentry; };
-struct file { struct path f_path; struct inode *f_inode; unsigned int f_mode; void *private_data; };
+struct file { unsigned int f_mode, f_flags; struct path f_path; struct inode *f_inode; void *private_data; };
 struct fdtable { unsigned int max_fds; struct file **fd; };
 struct files_struct { struct fdtable *fdt; };
-struct fs_struct { struct path pwd; };
+struct fs_struct { struct path root, pwd; };
+struct filename { const char *name; };
+struct renamedata { struct dentry *old_dentry; };
 struct mm_struct { unsigned long arg_start, arg_end, env_start, env_end; struct file *exe_file; };
 
 /* What the kernel itself loads */
@@ -148,10 +161,26 @@ struct sock_common {
 };
 typedef struct { int owned; } socket_lock_t;
 struct sock { struct sock_common __sk_common; socket_lock_t sk_lock; int sk_err; u16 sk_protocol; };
-struct socket { struct sock *sk; };
 struct inet_sock { __be16 inet_sport; };
+struct socket { struct sock *sk; };
+struct unix_sock { struct path path; };
 struct sk_buff;
 struct pt_regs;
+
+/* io_uring; what lies behind `file` depends on the operation */
+struct io_rsrc_node { unsigned long file_ptr; };
+struct io_rsrc_data { struct io_rsrc_node **nodes; };
+struct io_fixed_file { unsigned long file_ptr; };
+struct io_file_table { struct io_rsrc_data data; struct io_fixed_file *files; }; /* the second until 6.12 */
+struct io_ring_ctx { struct io_file_table file_table; };
+struct io_kiocb { struct file *file; u8 opcode; u64 flags; struct io_ring_ctx *ctx; };
+struct io_uring_cqe { int res; };
+struct open_how { u64 flags; };
+struct io_open { int dfd; u32 file_slot; struct filename *filename; struct open_how how; };
+struct io_unlink { int dfd; struct filename *filename; };
+struct io_mkdir { int dfd; struct filename *filename; };
+struct io_rename { int old_dfd, new_dfd; struct filename *oldpath, *newpath; };
+struct io_link { int old_dfd, new_dfd; struct filename *oldpath, *newpath; };
 
 #pragma clang attribute pop
 

@@ -101,7 +101,8 @@ static __always_inline void path__append(struct builder *b, struct path_text *t,
 	}
 	t->length = w.offset - b->end;
 	b->end = w.offset;
-	b->leaf_end = w.leaf_end;
+	if (!b->scratch->leaf_end)
+		b->scratch->leaf_end = w.leaf_end;
 }
 
 #endif

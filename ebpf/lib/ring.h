@@ -24,7 +24,7 @@ const volatile u64 pending_after __weak = 30000000000ull;
 const volatile u32 possible_cpus __weak = 1;
 
 /* Written while running. */
-u64 enabled_events __weak = 0;                   /* bit = enum event_type; what is not exported takes no number */
+u64 enabled_events __weak = 0;                   /* bit = enum event_type; what is not exported takes no number; see below */
 u32 wake_at __weak = 0;                          /* user space sleeps: wake it at so many waiting bytes; ~0 = awake */
 enum program attached[128] __weak = {};          /* by itself: it runs, so others may rely on what it will tell */
 u32 excluded[8] __weak = {};                     /* the agent's own tgid and those of its helpers; 0 = free */
@@ -57,7 +57,7 @@ struct {
 struct scratch {
 	u8 bytes[SCRATCH_SIZE + SCRATCH_MARGIN];
 	u32 busy;
-	u32 unused;
+	u32 leaf_end;                                /* of the first path: where its first component ends */
 };
 
 struct {
@@ -95,6 +95,20 @@ static __always_inline bool is_enabled(enum event_type type)
 static __always_inline bool is_attached(enum program program)
 {
 	return attached[program] == program;
+}
+
+/*
+ * Programs that see several events ask whether this one is theirs: of two events one may be seen on tier A and the other,
+ * of which a program did not load, on tier B. The upper half of `enabled_events` has a bit for those on tier A.
+ */
+static __always_inline bool is_enabled_on_A(enum event_type type)
+{
+	return enabled_events >> type & enabled_events >> (32 + type) & 1;
+}
+
+static __always_inline bool is_enabled_on_B(enum event_type type)
+{
+	return enabled_events >> type & ~(enabled_events >> (32 + type)) & 1;
 }
 
 /* Counts the attempt; false when it ends here because the actor is the agent itself. */

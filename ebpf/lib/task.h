@@ -377,24 +377,49 @@ static __always_inline long builder__emit(struct builder *b, struct header *h, e
 	return emit(b->scratch->bytes, MASK(size, SCRATCH_SIZE - 1), type, false);
 }
 
-/* Tells user space what `task`, the current one, runs. True when it knows by now. */
-static __always_inline bool introduce(struct builder *b, struct task_struct *task)
+/* The first part of an introduction: of the stack there are 512 bytes for all functions that call each other. */
+__weak __noinline int introduce__who(u32 slot)
 {
-	struct process_exec *e = (void *)b->scratch->bytes;
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct process_exec *e;
 
-	if (!task->mm || !attempt(EVENT_PROCESS, task->tgid))
-		return false;
-	b->end = sizeof(*e);
+	if (!scratch)
+		return 0;
+	e = (void *)scratch->bytes;
 	e->header.time = bpf_ktime_get_boot_ns();
 	e->header.sequence = 0;
 	e->header.tid = task->pid;
 	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
 	who__fill(&e->who, task);
-	image__fill(b, e, task);
-	if (builder__emit(b, &e->header, EVENT_PROCESS, PROGRAM_NONE))
-		return false;
+	return 1;
+}
+
+/*
+ * Tells user space what the current task runs, whose `who` is in this slot's scratch; not 0 when it knows by now. Global, because
+ * it is verified once a program then, and not once for each way that leads to it: it is larger than what most do themselves.
+ */
+__weak __noinline int introduce_in(u32 slot)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct builder b = { .slot = slot, .scratch = bpf_map_lookup_elem(&scratches, &slot) };
+	struct process_exec *e;
+
+	if (!b.scratch || !task->mm || !attempt(EVENT_PROCESS, task->tgid))
+		return 0;
+	e = (void *)b.scratch->bytes;
+	b.end = sizeof(*e);
+	image__fill(&b, e, task);
+	if (builder__emit(&b, &e->header, EVENT_PROCESS, PROGRAM_NONE))
+		return 0;
 	remember(task, e->who.exec_id + 1);
-	return true;
+	return 1;
+}
+
+/* What was built in the scratch of `b` is gone then. One call behind the other, because of the stack. */
+static __always_inline bool introduce(struct builder *b)
+{
+	return introduce__who(b->slot) && introduce_in(b->slot);
 }
 
 /* Tracepoint programs run with preemption off, so the first scratch buffers, one a CPU, are theirs. */
@@ -438,7 +463,7 @@ static __always_inline void introduce_current(struct task_struct *task)
 	/* Without a buffer the next event introduces. */
 	if (is_known(task) || !scratch__borrow(&b))
 		return;
-	introduce(&b, task);
+	introduce(&b);
 	scratch__return(&b);
 }
 #endif

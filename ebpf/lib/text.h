@@ -9,7 +9,6 @@ struct builder {
 	struct scratch *scratch;
 	u32 slot;                   /* of the scratch, for callbacks that must look it up again */
 	u32 end;
-	u32 leaf_end;               /* of the path that was appended last: where its first component ends */
 };
 
 #define PATH_TEXT_MAX 4096      /* PATH_MAX */

@@ -247,12 +247,12 @@ static __always_inline void dns_report(enum program program, struct __sk_buff *s
 	COUNT(c->submitted);
 }
 
-static __always_inline u8 dns_admission(enum event_type type, struct task_struct *task, u64 now)
+static __always_inline u8 dns_admission(enum event_type type, u64 now)
 {
-	return admission_of(filters ? filter__actor(type, task) : DECISION_OPEN, type, task, now);
+	return admission_of(filters ? filter__actor(type) : DECISION_OPEN, type, now);
 }
 
-/* Introduces the current task and enters it as the one who asks now. */
+/* Enters the current task as the one who asks now. */
 __noinline int dns_ask(struct dns_socket *s, u16 id, u64 now)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -262,7 +262,6 @@ __noinline int dns_ask(struct dns_socket *s, u16 id, u64 now)
 
 	if (!s)
 		return 0;
-	introduce_current(task);
 	asked = &s->asked[MASK(++s->last, ASKED - 1)];
 	asker = s->asker & (ASKERS - 1);
 	if (s->askers[asker].pid && (s->askers[asker].pid != task->tgid ||
@@ -278,8 +277,8 @@ __noinline int dns_ask(struct dns_socket *s, u16 id, u64 now)
 	asked->flags = fd >= 0 ? DNS_FD_KNOWN : 0;
 	asked->id = id;
 	asked->asker = asker;
-	asked->query_admission = dns_admission(EVENT_DNS_QUERY, task, now);
-	asked->answer_admission = dns_admission(EVENT_DNS_ANSWER, task, now);
+	asked->query_admission = dns_admission(EVENT_DNS_QUERY, now);
+	asked->answer_admission = dns_admission(EVENT_DNS_ANSWER, now);
 	if (asked->query_admission == RATE_LIMITED && asked->answer_admission == ADMITTED)
 		asked->answer_admission = RATE_LIMITED;
 	return 0;
@@ -351,6 +350,7 @@ int dns_egress(struct __sk_buff *skb)
 		is_sender = locked && locked->sk_lock.owned && (has_payload || !s->last);
 	}
 	if (is_sender) {
+		introduce_current(bpf_get_current_task_btf());
 		dns_ask(s, p.id, now);
 		asked = &s->asked[MASK(s->last, ASKED - 1)];
 		if (!tcp && p.tcp_sequence)

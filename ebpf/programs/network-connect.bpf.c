@@ -131,10 +131,10 @@ static __always_inline void attempt__fill(struct bpf_sock_addr *ctx, struct conn
 		((u32 *)a->daddr)[3] = address[3];
 	}
 	a->dport = bpf_ntohs(ctx->user_port);
-	a->admission = admission_of(filters ? filter__network(filter__actor(EVENT_NETWORK_CONNECT, task),
+	a->admission = admission_of(filters ? filter__network(filter__actor(EVENT_NETWORK_CONNECT),
 							      EVENT_NETWORK_CONNECT, a->family, a->daddr)
 					    : DECISION_OPEN,
-				    EVENT_NETWORK_CONNECT, task, a->time);
+				    EVENT_NETWORK_CONNECT, a->time);
 	a->protocol = ctx->protocol;
 	a->tid = task->pid;
 	bpf_core_read(a->comm, sizeof(a->comm), &task->comm);
@@ -147,31 +147,34 @@ static __always_inline void attempt__fill(struct bpf_sock_addr *ctx, struct conn
 		a->flags |= CONNECT_FD_KNOWN;
 }
 
-static __always_inline int begin(enum program program, struct bpf_sock_addr *ctx, u16 family, const u32 *address)
+/*
+ * A datagram socket has no handshake: where its end is not seen, the call is all that is known, and nothing is kept. A
+ * function of its own, because of the stack that it needs.
+ */
+static __noinline int begin_datagram(struct bpf_sock_addr *ctx, const u32 *address, u16 family)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	bool stream = ctx->protocol == IPPROTO_TCP || ctx->protocol == IPPROTO_MPTCP;
-	struct bpf_sock *sk = ctx->sk;
+	u64 call = bpf_get_current_pid_tgid();
+	struct connect_attempt once;
+
+	attempt__fill(ctx, &once, family, address);
+	once.state = ATTEMPT_NONE;
+	if (!is_exit_seen(&once) || bpf_map_update_elem(&datagram_calls, &call, &once, BPF_ANY))
+		report(family == AF_INET ? PROGRAM_network_connect4 : PROGRAM_network_connect6, NULL, &once, once.time, 0, 0,
+		       false);
+	return 1;
+}
+
+static __noinline int begin_stream(struct bpf_sock_addr *ctx, const u32 *address, u16 family)
+{
+	enum program program = family == AF_INET ? PROGRAM_network_connect4 : PROGRAM_network_connect6;
 	struct connect_attempt *a;
+	struct bpf_sock *sk = ctx->sk;
 
 	if (!sk)
 		return 1;
-	introduce_current(task);
-	/* A datagram socket has no handshake: where its end is not seen, the call is all that is known, and nothing is kept. */
-	if (!stream && !is_attached(family == AF_INET || is_mapped(address) ? PROGRAM_network_connect_udp4
-									     : PROGRAM_network_connect_udp6)) {
-		u64 call = bpf_get_current_pid_tgid();
-		struct connect_attempt once;
-
-		attempt__fill(ctx, &once, family, address);
-		once.state = ATTEMPT_NONE;
-		if (!is_exit_seen(&once) || bpf_map_update_elem(&datagram_calls, &call, &once, BPF_ANY))
-			report(program, NULL, &once, once.time, 0, 0, false);
-		return 1;
-	}
 	a = bpf_sk_storage_get(&attempts, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!a) {
-		lose(EVENT_NETWORK_CONNECT, task->tgid);
+		lose(EVENT_NETWORK_CONNECT, bpf_get_current_task_btf()->tgid);
 		return 1;
 	}
 	give_up(program, a);
@@ -180,12 +183,25 @@ static __always_inline int begin(enum program program, struct bpf_sock_addr *ctx
 	return 1;
 }
 
+static __always_inline int begin(struct bpf_sock_addr *ctx, u16 family, const u32 *address)
+{
+	bool stream = ctx->protocol == IPPROTO_TCP || ctx->protocol == IPPROTO_MPTCP;
+
+	if (!ctx->sk)
+		return 1;
+	introduce_current(bpf_get_current_task_btf());
+	if (!stream && !is_attached(family == AF_INET || is_mapped(address) ? PROGRAM_network_connect_udp4
+									     : PROGRAM_network_connect_udp6))
+		return begin_datagram(ctx, address, family);
+	return begin_stream(ctx, address, family);
+}
+
 SEC("cgroup/connect4")
 int network_connect4(struct bpf_sock_addr *ctx)
 {
 	u32 address[4] = { ctx->user_ip4 };
 
-	return begin(PROGRAM_network_connect4, ctx, AF_INET, address);
+	return begin(ctx, AF_INET, address);
 }
 
 SEC("cgroup/connect6")
@@ -193,7 +209,7 @@ int network_connect6(struct bpf_sock_addr *ctx)
 {
 	u32 address[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
 
-	return begin(PROGRAM_network_connect6, ctx, AF_INET6, address);
+	return begin(ctx, AF_INET6, address);
 }
 
 /* TRACE_EVENT(inet_sock_set_state): include/trace/events/sock.h */

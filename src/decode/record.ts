@@ -2,6 +2,7 @@
 import {
   dnsMessage,
   EventType,
+  fileChange,
   kernelBpfLoad,
   kernelModuleLoad,
   networkBind,
@@ -36,6 +37,13 @@ const STRUCTS: ReadonlyMap<number, Struct> = new Map<number, Struct>([
   [EventType.PROCESS_PTRACE, processPtrace],
   [EventType.KERNEL_MODULE_LOAD, kernelModuleLoad],
   [EventType.KERNEL_BPF_LOAD, kernelBpfLoad],
+  [EventType.FILE_CREATE, fileChange],
+  [EventType.FILE_LINK, fileChange],
+  [EventType.FILE_RENAME, fileChange],
+  [EventType.FILE_SYMLINK, fileChange],
+  [EventType.FILE_DELETE, fileChange],
+  [EventType.FILE_DIRECTORY_CREATE, fileChange],
+  [EventType.FILE_NODE_CREATE, fileChange],
 ]);
 
 /** The {offset, length} pairs of a struct, nested ones too. */

@@ -131,3 +131,32 @@ export const PathText: {
   turn: turnPath,
   isRooted,
 };
+
+/** A path turned round and a name behind it. */
+const joined = Buffer.alloc(2 * PATH_BYTES);
+
+function joinPath(
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+  nameStart: number,
+  nameLength: number,
+): number {
+  let at = turnPath(bytes, start, length);
+  for (let i = 0; i < at; i++) joined[i] = turned[i]!;
+  const end = nameStart + Math.min(nameLength, PATH_BYTES);
+  if (end === nameStart) return at;
+  // One slash between them, whoever brings it; without a directory the name stands alone.
+  const both = (at === 1 && joined[0] === 0x2f) || bytes[nameStart] === 0x2f;
+  if (at === 1 && bytes[nameStart] === 0x2f) at = 0;
+  else if (at > 0 && !both) joined[at++] = 0x2f;
+  for (let i = nameStart; i < end; i++) joined[at++] = bytes[i]!;
+  return at;
+}
+
+/** A path in two pieces: `bytes` is shared and holds until the next join. */
+export const JoinedPath: {
+  readonly bytes: Buffer;
+  /** The name is as it was written; a slash at its start is the caller's root, which the path names. */
+  join(bytes: Uint8Array, start: number, length: number, nameStart: number, nameLength: number): number;
+} = { bytes: joined, join: joinPath };

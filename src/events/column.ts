@@ -2,7 +2,7 @@
 import { ipv4Length, writeIpv4, writeIpv6 } from '../decode/address.ts';
 import { ERRNO_NAMES } from '../decode/names.ts';
 import type { Field, RawEvent } from '../decode/record.ts';
-import { decodeText, isAscii, needsEscape, PathText } from '../decode/text.ts';
+import { decodeText, isAscii, JoinedPath, needsEscape, PathText } from '../decode/text.ts';
 import type { Process } from '../enrich/process.ts';
 import { ATTRIBUTE } from '../enrich/process-block.ts';
 import { digitCount, key, type Packed, packed } from '../otlp-bytes.ts';
@@ -57,8 +57,25 @@ export function int(field: Field): Column {
   };
 }
 
-/** A 64-bit identifier as decimal string: an int attribute would lose bits in JSON and in JS. */
+/**
+ * A number as decimal string: a 64-bit identifier, of which an int attribute would lose bits in JSON and in JS, or a user
+ * id where OpenTelemetry has it as a string.
+ */
 export function decimal(field: Field): Column {
+  if (field.type === 'uid_id') {
+    return {
+      type: 'string',
+      read: (event) => `${event.u32(field)}`,
+      writer: (name) => {
+        const k = key(name);
+        return (event, _process, out) => {
+          const value = event.u32(field);
+          out.stringAttribute(ATTRIBUTE, k, digitCount(value));
+          out.digits(value);
+        };
+      },
+    };
+  }
   return {
     type: 'string',
     read: (event) => `${event.u64(field)}`,
@@ -272,6 +289,97 @@ export function path(field: Field): Column {
         const length = turn(event);
         if (length > 0) writeText(out, k, PathText.bytes, 0, length, notes);
       };
+    },
+  };
+}
+
+/** A `struct text`. */
+export function text(field: Field): Column {
+  const end = (event: RawEvent) => event.textStart(field) + event.textLength(field);
+  return {
+    type: 'string',
+    read: (event, _process, notes) =>
+      event.textLength(field) === 0
+        ? undefined
+        : readText(event.bytes, event.textStart(field), end(event), notes),
+    writer: (name) => {
+      const k = key(name);
+      return (event, _process, out, notes) => {
+        if (event.textLength(field) > 0)
+          writeText(out, k, event.bytes, event.textStart(field), end(event), notes);
+      };
+    },
+    text: (event, _process, out) =>
+      event.textLength(field) > 0 && writeShort(event.bytes, event.textStart(field), end(event), out),
+  };
+}
+
+/** Characters of a path that a summary shows; of a longer one the end, which tells more. */
+const SUMMARY_PATH = 200;
+
+function writeShort(bytes: Buffer, start: number, end: number, out: Writer): true {
+  if (end - start <= SUMMARY_PATH && isAscii(bytes, start, end)) {
+    out.copy(bytes, start, end);
+    return true;
+  }
+  const whole = decodeText(bytes, start, end);
+  let from = Math.max(0, whole.length - SUMMARY_PATH + 1);
+  if (whole.length <= SUMMARY_PATH) from = 0;
+  // Not between the halves of a character beyond U+FFFF.
+  else if (whole.charCodeAt(from) >>> 10 === 0x37) from++;
+  out.text(from === 0 ? whole : `…${whole.slice(from)}`);
+  return true;
+}
+
+/** A `struct path_text`, and behind it what the caller wrote: together one path. Either may be all there is. */
+export function joinedPath(base: Field, name: Field): Column {
+  const bytes = JoinedPath.bytes;
+  const join = (event: RawEvent) =>
+    JoinedPath.join(
+      event.bytes,
+      event.textStart(base),
+      event.textLength(base),
+      event.textStart(name),
+      event.textLength(name),
+    );
+  return {
+    type: 'string',
+    read: (event, _process, notes) => {
+      const length = join(event);
+      return length === 0 ? undefined : readText(bytes, 0, length, notes);
+    },
+    writer: (attribute) => {
+      const k = key(attribute);
+      return (event, _process, out, notes) => {
+        const length = join(event);
+        if (length > 0) writeText(out, k, bytes, 0, length, notes);
+      };
+    },
+    text: (event, _process, out) => {
+      const length = join(event);
+      return length > 0 && writeShort(bytes, 0, length, out);
+    },
+  };
+}
+
+/** Some bits of a number in octal, with at least `digits` digits: `0644`. */
+export function octal(field: Field, mask: number, digits: number): Column {
+  const of = (event: RawEvent) => event.u32(field) & mask;
+  const texts = new Map<number, string>();
+  const shown = (value: number) => {
+    let found = texts.get(value);
+    if (found === undefined) {
+      found = value.toString(8).padStart(digits, '0');
+      texts.set(value, found);
+    }
+    return found;
+  };
+  return {
+    type: 'string',
+    read: (event) => shown(of(event)),
+    writer: (name) => {
+      const k = key(name);
+      return (event, _process, out) => out.attribute(ATTRIBUTE, k, shown(of(event)));
     },
   };
 }

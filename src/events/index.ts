@@ -2,6 +2,7 @@
 import type { Hooked } from '../sensor/sensor.ts';
 import { dnsAnswer, dnsQuery } from './dns.ts';
 import type { EventDefinition } from './event.ts';
+import { fileEvents } from './file.ts';
 import { kernelBpfLoad } from './kernel-bpf-load.ts';
 import { kernelModuleLoad } from './kernel-module-load.ts';
 import { networkBind } from './network-bind.ts';
@@ -18,6 +19,7 @@ export function eventDefinitions(options: { redact: boolean }): readonly EventDe
     processExit,
     networkConnect,
     networkBind,
+    ...fileEvents,
     dnsQuery,
     dnsAnswer,
     processPtrace,

@@ -157,13 +157,12 @@ export class LiveSensor implements Sensor {
 
   /** Exactly these events come from now on. Those that were on before and stay on miss nothing meanwhile. */
   choose(events: readonly Hooked[]): void {
-    const mask = events.reduce((bits, { type }) => bits | (1n << BigInt(type)), 0n);
     this.#events = events;
     this.#cgroup = findCgroupRoot(this.#native);
     try {
       do {
         const programs = this.#tiers.programs(events, this.#common);
-        this.#sensor.choose(programs, mask, this.#cgroup.fd);
+        this.#sensor.choose(programs, this.#mask(events), this.#cgroup.fd);
         this.#hooks = this.#report(programs);
       } while (this.#tiers.fall(events, this.#hooks));
     } finally {
@@ -200,6 +199,14 @@ export class LiveSensor implements Sensor {
     if (this.#rateLimit === 0) return [];
     const [keys, values] = this.#lastBudgets ?? this.#sensor.entries('budgets');
     return keys && values ? this.#budgets.read(keys, values) : [];
+  }
+
+  /** `enabled_events` of ebpf/lib/ring.h: a bit for each event, and 32 above it one when it is seen on tier A. */
+  #mask(events: readonly Hooked[]): bigint {
+    return events.reduce((bits, event) => {
+      const tiers = this.#tiers.of(event) === 'A' ? (1n << 32n) | 1n : 1n;
+      return bits | (tiers << BigInt(event.type));
+    }, 0n);
   }
 
   #report(programs: readonly string[]): readonly HookReport[] {

@@ -21,6 +21,8 @@ export interface Programs {
   readonly B?: readonly string[];
   /** Of all these, the ones whose absence is no loss to speak of: other kernels have others in their place. */
   readonly optional?: readonly string[];
+  /** Groups of which one is needed, newest kernels' first: elsewhere a hook has another name or other arguments. */
+  readonly variants?: readonly (readonly string[])[];
   /** On tier B, where another event has system calls watched: they tell more of this one. */
   readonly alongSyscalls?: readonly string[];
 }

@@ -12,6 +12,8 @@ export class Tiers {
   readonly #trampolines: boolean;
   /** Event types that fell back to B although trampolines load. */
   readonly #fallen = new Set<number>();
+  /** Variants that turned out not to load. */
+  readonly #absent = new Set<string>();
 
   /** `trampolines`: whether programs of tier A are tried at all. */
   constructor(trampolines: boolean) {
@@ -47,19 +49,22 @@ export class Tiers {
   }
 
   /**
-   * Lets each event fall back to B when one of its programs of tier A is not there.
+   * Takes the next variant of a program that is not there, and lets each event fall back to B when one of its programs of
+   * tier A is not.
    *
    * @returns whether any did, so that {@link programs} gives others now
    */
   fall(events: readonly Hooked[], hooks: readonly HookReport[]): boolean {
     const missing = new Set(hooks.filter(({ error }) => error !== '').map(({ program }) => program));
-    const before = this.#fallen.size;
+    const before = this.#fallen.size + this.#absent.size;
     for (const event of events) {
-      const { A = [], B, optional = [] } = event.programs;
-      const isLost = A.some((name) => missing.has(name) && !optional.includes(name));
+      const { A = [], B, optional = [], variants = [] } = event.programs;
+      for (const name of variants.flat()) if (missing.has(name)) this.#absent.add(name);
+      const own = this.#own(event);
+      const isLost = A.some((name) => own.includes(name) && missing.has(name) && !optional.includes(name));
       if (B !== undefined && this.of(event) === 'A' && isLost) this.#fallen.add(event.type);
     }
-    return this.#fallen.size > before;
+    return this.#fallen.size + this.#absent.size > before;
   }
 
   /** Of all hooks those that see this event. */
@@ -69,8 +74,13 @@ export class Tiers {
   }
 
   #own(event: Hooked): readonly string[] {
-    const { always = [], A = [], B = [] } = event.programs;
-    return [...always, ...(this.of(event) === 'A' ? A : B)];
+    const { always = [], A = [], B = [], variants = [] } = event.programs;
+    // Tried one after the other: a program that does not load costs the loading of all others once more.
+    const others = variants.flatMap((group) => {
+      const chosen = group.find((name) => !this.#absent.has(name)) ?? group[0];
+      return group.filter((name) => name !== chosen);
+    });
+    return [...always, ...(this.of(event) === 'A' ? A : B)].filter((name) => !others.includes(name));
   }
 }
 

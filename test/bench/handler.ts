@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { closeSync } from 'node:fs';
+import { closeSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { LiveSensor } from '../../src/sensor/live.ts';
 import { loadNative } from '../../src/sensor/native.ts';
 import { beside, type Figure, median, type Part, plain } from './figures.ts';
 import { attachAll, measured } from './kernel.ts';
@@ -10,6 +13,26 @@ const ORIGINAL = { exec: 10_400, connect: 7500, dns: 9200 };
 const LABEL = 'the original, other machine';
 /** A connection is connect4, every change of its state on both ends, and the release of both sockets. */
 const CONNECT = ['network_connect4', 'network_connect_state', 'network_connect_release'];
+
+/** On tier A: what an open that makes its file passes. */
+const CREATE = ['file_open', 'file_mknod_begin'];
+
+/** ns for each file that is made. On tier B they are in those of `syscall_exit`, less what other system calls cost it. */
+async function fileHandler(sensor: LiveSensor, count: number): Promise<number> {
+  const directory = mkdtempSync(join(tmpdir(), 'agentsmith-bench-'));
+  try {
+    const files = () => runProgram('storm', 'file', count, directory);
+    if (sensor.tier === 'A') {
+      const work = await measured(sensor, files);
+      return CREATE.reduce((sum, program) => sum + work(program).nanoseconds, 0) / count;
+    }
+    const idle = (await measured(sensor, () => runProgram('storm', 'idle', count * 10)))('syscall_exit');
+    const made = (await measured(sensor, files))('syscall_exit');
+    return (made.nanoseconds - (made.runs - count) * (idle.nanoseconds / idle.runs)) / count;
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
 
 /** Time in the kernel programs, by BPF_ENABLE_STATS, which itself adds about 20 ns to each run. */
 export const handler: Part = {
@@ -22,7 +45,10 @@ export const handler: Part = {
     const ptrace = sensor.tier === 'A' ? 'process_ptrace_native' : 'syscall_exit';
     const rounds = quick ? 1 : 7;
     const count = quick ? 200 : 2000;
-    const found: Record<'exec' | 'exit' | 'fork' | 'connect' | 'dns' | 'foreign' | 'ptrace', number[]> = {
+    const found: Record<
+      'exec' | 'exit' | 'fork' | 'connect' | 'dns' | 'foreign' | 'ptrace' | 'file',
+      number[]
+    > = {
       exec: [],
       exit: [],
       fork: [],
@@ -30,6 +56,7 @@ export const handler: Part = {
       dns: [],
       foreign: [],
       ptrace: [],
+      file: [],
     };
     try {
       sensor.start(() => {});
@@ -57,6 +84,7 @@ export const handler: Part = {
         found.foreign.push(foreign);
         const pokes = await measured(sensor, () => runProgram('storm', 'ptrace', 10 * count));
         found.ptrace.push(pokes(ptrace).nanoseconds / (10 * count));
+        found.file.push(await fileHandler(sensor, count));
       }
     } finally {
       await sensor.stop();
@@ -67,6 +95,7 @@ export const handler: Part = {
       beside('handler.connect', median(found.connect), 'ns', ORIGINAL.connect, LABEL),
       beside('handler.dns', median(found.dns), 'ns', ORIGINAL.dns, LABEL),
       plain('handler.packet', median(found.foreign), 'ns'),
+      plain('handler.file', median(found.file), 'ns'),
       plain('handler.exit', median(found.exit), 'ns'),
       plain('handler.fork', median(found.fork), 'ns'),
       plain('handler.ptrace', median(found.ptrace), 'ns'),

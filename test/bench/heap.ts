@@ -23,7 +23,7 @@ export const heap: Part = {
   needsRoot: false,
   async run({ quick, progress }) {
     const figures: Figure[] = [];
-    for (const kind of ['connect', 'exec'] as const) {
+    for (const kind of ['connect', 'file', 'exec'] as const) {
       progress(`heap: ${kind}`);
       const warmUp = quick ? 20_000 : 400_000;
       const events = quick ? 10_000 : kind === 'exec' ? 20_000 : 1_000_000;

@@ -13,10 +13,12 @@ interface Target {
 const TARGETS: readonly Target[] = [
   { figure: 'handler.exec', what: 'handler of exec, ns', limit: 2300 },
   { figure: 'handler.connect', what: 'handlers of a connection, ns', limit: 550 },
+  { figure: 'handler.file', what: 'handler of a file that is made, ns', limit: 650 },
   { figure: 'handler.exit', what: 'handler of exit, ns', limit: 700 },
   { figure: 'handler.ptrace', what: 'handler of ptrace, ns', limit: 200 },
   { figure: 'pipeline.cpu.connect.grpc', what: 'agent CPU of a connect, µs', limit: 1 },
   { figure: 'pipeline.cpu.connect.http', what: 'the same over HTTP, µs', limit: 1 },
+  { figure: 'pipeline.cpu.file.grpc', what: 'agent CPU of a file event, µs', limit: 1 },
   { figure: 'pipeline.cpu.exec.grpc', what: 'agent CPU of an exec, µs', limit: 3 },
   { figure: 'rate.replay.connect', what: 'replayed events/s, none lost', limit: 300_000, atLeast: true },
   {

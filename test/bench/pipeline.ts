@@ -60,6 +60,7 @@ const HTTP: Way = { protocol: 'http/protobuf' };
 
 const ROWS: readonly Row[] = [
   { name: 'connect.grpc', kind: 'connect', way: GRPC, against: stock(GRPC) },
+  { name: 'file.grpc', kind: 'file', way: GRPC, against: stock(GRPC) },
   { name: 'exec.grpc', kind: 'exec', way: GRPC, against: stock(GRPC) },
   { name: 'exit.grpc', kind: 'exit', way: GRPC, against: stock(GRPC) },
   { name: 'connect.http', kind: 'connect', way: HTTP, against: stock(HTTP) },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { processExec } from '../../src/decode/layout.gen.ts';
-import { connect, exec, exit, fork, introduction } from '../support/records.ts';
+import { connect, exec, exit, file, fork, introduction } from '../support/records.ts';
 
 /*
  * Ring bytes for the benchmarks: 4096 different events, as the addon would drain them. Where each event has a process
@@ -9,7 +9,7 @@ import { connect, exec, exit, fork, introduction } from '../support/records.ts';
  */
 
 /** Which event a workload exports. */
-export type Kind = 'connect' | 'exec' | 'exit';
+export type Kind = 'connect' | 'file' | 'exec' | 'exit';
 
 const EVENTS = 4096;
 /** As large as a batch of the addon (addon/sensor.cc). */
@@ -78,6 +78,26 @@ function connectOf(i: number): Buffer[] {
     fd: 3 + (i % 200),
     result: refused ? -111 : 0,
     flags: (refused ? 1 : 0) | 2 | 4 | 16 | 32,
+  });
+  return [record];
+}
+
+/** One of 64 actors makes a file, on a path of five to seven components; every eighth is unresolved. */
+function fileOf(i: number): Buffer[] {
+  const directory = ['/home/user/project/build/obj', '/var/lib/app/cache/ab/cd/ef', '/tmp/work/a/b'][i % 3]!;
+  const name = `file${i}.o`;
+  const found = i % 8 !== 7;
+  const record = file({
+    header: {
+      tid: parentOf(i).pid + (i % 3),
+      time: 6_500_000_000n + BigInt(i) * 1000n,
+      sequence: 1_763_770_000_000_042n + BigInt(i),
+      comm: 'worker',
+    },
+    who: { ...parentOf(i), parentPid: PARENT, parentStart: PARENT_START },
+    ...(found
+      ? { path: `${directory}/${name}`, inode: 1_000_000n + BigInt(i), mode: 0o100644, owner: 1000 }
+      : { path: directory, name, flags: 1 }),
   });
   return [record];
 }
@@ -163,7 +183,7 @@ function drain(groups: readonly Buffer[][]): Drain {
 
 /** The workload of one kind of event. */
 export function workload(kind: Kind): Workload {
-  const make = { connect: connectOf, exec: execOf, exit: exitOf }[kind];
+  const make = { connect: connectOf, file: fileOf, exec: execOf, exit: exitOf }[kind];
   const drains: Drain[] = [];
   let open: Buffer[][] = [];
   let size = 0;
@@ -179,6 +199,6 @@ export function workload(kind: Kind): Workload {
     size += bytes;
   }
   drains.push(drain(open));
-  const still = kind === 'connect' ? drains.map((d) => ({ ...d, starts: [] })) : drains;
+  const still = kind === 'connect' || kind === 'file' ? drains.map((d) => ({ ...d, starts: [] })) : drains;
   return { introductions: { ...drain([introductions()]), starts: [] }, drains: still };
 }

@@ -18,6 +18,7 @@ const FIGURES = [
   'redact.search.secrets',
   'redact.search.worst',
   'heap.connect',
+  'heap.file',
   'heap.exec',
 ];
 

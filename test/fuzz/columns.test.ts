@@ -11,6 +11,8 @@ import {
   dnsValues,
   execValues,
   exitValues,
+  fileType,
+  fileValues,
   forkValues,
   moduleValues,
   ptraceValues,
@@ -28,6 +30,7 @@ import {
   dnsSegment,
   exec,
   exit,
+  file,
   fork,
   introduction,
   moduleLoad,
@@ -47,6 +50,7 @@ const RECORDS: Readonly<Record<string, [number, fc.Arbitrary<Buffer>]>> = {
   ptrace: [4000, ptraceValues.map(ptrace)],
   'module load': [3000, moduleValues.map(moduleLoad)],
   'BPF load': [3000, bpfValues.map(bpfLoad)],
+  'a file event': [6000, fc.tuple(fileValues, fileType).map(([values, type]) => file(values, type))],
 };
 
 describe('for any record, straight bytes are those of the official serializer:', function () {
@@ -79,6 +83,7 @@ describe('for any record, straight bytes are those of the official serializer:',
       ptraceValues.map(ptrace),
       moduleValues.map(moduleLoad),
       bpfValues.map(bpfLoad),
+      fc.tuple(fileValues, fileType).map(([values, type]) => file(values, type)),
     );
     fuzz(
       600,

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import {
   dnsMessage,
   EventType,
+  fileChange,
   kernelBpfLoad,
   kernelModuleLoad,
   networkBind,
@@ -25,6 +26,8 @@ import {
   dnsValues,
   execValues,
   exitValues,
+  fileType,
+  fileValues,
   forkValues,
   moduleValues,
   ptraceValues,
@@ -42,6 +45,7 @@ import {
   dnsSegment,
   exec,
   exit,
+  file,
   fork,
   moduleLoad,
   OBSERVED,
@@ -59,6 +63,7 @@ const SIZES = [
   processPtrace,
   kernelModuleLoad,
   kernelBpfLoad,
+  fileChange,
 ].map((struct) => struct.SIZE);
 
 /** The batch read to its end, every event made readable; what came out, for comparison. */
@@ -129,6 +134,7 @@ const whole = fc.oneof(
   ptraceValues.map(ptrace),
   moduleValues.map(moduleLoad),
   bpfValues.map(bpfLoad),
+  fc.tuple(fileValues, fileType).map(([values, type]) => file(values, type)),
 );
 
 describe('the decoder', function () {

@@ -9,6 +9,7 @@ import { LiveSensor } from '../../src/sensor/live.ts';
 import { loadNative } from '../../src/sensor/native.ts';
 import { checkOrphans } from '../support/bpf.ts';
 import { eventually } from '../support/eventually.ts';
+import { inDirectory } from '../support/files.ts';
 import { scaled } from '../support/triggers.ts';
 import { openWatch } from '../support/watch.ts';
 
@@ -79,6 +80,28 @@ describe('the choice of events while running', function () {
     assert.ok(!seen.includes(EventType.PROCESS_EXEC));
     sensor.choose(named('network.connect', 'process.exit'));
     assert.ok(sensor.hooks.some(({ program, error }) => program === 'network_connect4' && error === ''));
+  });
+
+  it('keeps file events apart that one program sees', async () => {
+    sensor.choose(named('process.exit', 'file.create'));
+    await inDirectory(async (cwd) => {
+      execFileSync('/bin/sh', ['-c', 'echo >new; mv new old; ln old link; rm old link'], { cwd });
+    });
+    await run();
+    assert.ok(seen.includes(EventType.FILE_CREATE));
+    for (const type of [EventType.FILE_RENAME, EventType.FILE_LINK, EventType.FILE_DELETE])
+      assert.equal(sensor.counts(type).attempted, 0, `event type ${type}`);
+  });
+
+  it('outlives a program that does not load later', async () => {
+    const unheard = {
+      type: EventType.TYPES - 1,
+      programs: { always: ['file_uring_submit', 'file_uring_submit_sqe'] },
+    };
+    sensor.choose([...named('process.exit'), unheard]);
+    assert.ok(sensor.hooks.some(({ error }) => error !== ''));
+    sensor.choose(named('process.exit'));
+    await run();
   });
 
   it('misses nothing of an event that stays on', async () => {

@@ -6,6 +6,7 @@ import {
   CONNECT_FLAGS,
   DNS_FLAGS,
   EXEC_FLAGS,
+  FILE_FLAGS,
   INTERESTING,
   MODULE_FLAGS,
   PTRACE_FLAGS,
@@ -18,10 +19,12 @@ import type {
   DnsValues,
   ExecValues,
   ExitValues,
+  FileValues,
   ForkValues,
   ModuleValues,
   PtraceValues,
 } from './records.ts';
+import { FILE_TYPES } from './records.ts';
 
 /*
  * Any record that the kernel could send: every byte in names, paths and arguments, extreme numbers, all flags. Only
@@ -314,3 +317,19 @@ export const bpfValues: fc.Arbitrary<BpfValues> = fc.record({
   result,
   name: bytes(16),
 });
+/** With paths of every kind, each with and without a name behind it. */
+export const fileValues: fc.Arbitrary<FileValues> = fc.record({
+  header,
+  who,
+  inode: u64,
+  mode: fc.oneof(u32, fc.constantFrom(0, 0o100644, 0o104755, 0o040700)),
+  owner: u32,
+  flags: fc.oneof(fc.nat({ max: FILE_FLAGS }), u32),
+  path,
+  name: fc.oneof(path, fc.constant('')),
+  oldPath: path,
+  oldName: fc.oneof(path, fc.constant('')),
+  target: fc.oneof(bytes(300), fc.constant('')),
+});
+
+export const fileType: fc.Arbitrary<number> = fc.constantFrom(...FILE_TYPES);

@@ -18,7 +18,7 @@ function unknowable(record: WatchedRecord): Attributes {
 
 export interface Expected {
   /** Absent where the original has no such event. */
-  readonly dataType?: number;
+  readonly dataType?: number | undefined;
   readonly severity: number;
   /** The program that sees the event, for `agentsmith.event.hook`. */
   readonly program: string;

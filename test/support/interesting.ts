@@ -4,6 +4,7 @@ import {
   ConnectFlag,
   DnsFlag,
   ExecFlag,
+  FileFlag,
   ModuleFlag,
   PtraceFlag,
 } from '../../src/decode/layout.gen.ts';
@@ -23,3 +24,4 @@ export const DNS_FLAGS: number = all(DnsFlag);
 export const EXEC_FLAGS: number = all(ExecFlag);
 export const MODULE_FLAGS: number = all(ModuleFlag);
 export const PTRACE_FLAGS: number = all(PtraceFlag);
+export const FILE_FLAGS: number = all(FileFlag);

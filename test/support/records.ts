@@ -153,6 +153,7 @@ export type ConnectValues = Values<typeof layout.networkConnect>;
 export type DnsValues = Values<typeof layout.dnsMessage>;
 export type BindValues = Values<typeof layout.networkBind>;
 export type CredentialValues = Values<typeof layout.processCredentialChange>;
+export type FileValues = Values<typeof layout.fileChange>;
 
 /** The introduction of a process: not exported. */
 export const introduction = (values: ExecValues = {}): Buffer =>
@@ -199,6 +200,19 @@ export const moduleLoad = (values: ModuleValues = {}): Buffer =>
   record(layout.kernelModuleLoad, EventType.KERNEL_MODULE_LOAD, values);
 export const bpfLoad = (values: BpfValues = {}): Buffer =>
   record(layout.kernelBpfLoad, EventType.KERNEL_BPF_LOAD, values);
+
+/** Types of the events that `struct file_change` is for. */
+export const FILE_TYPES: readonly number[] = [
+  EventType.FILE_CREATE,
+  EventType.FILE_LINK,
+  EventType.FILE_RENAME,
+  EventType.FILE_SYMLINK,
+  EventType.FILE_DELETE,
+  EventType.FILE_DIRECTORY_CREATE,
+  EventType.FILE_NODE_CREATE,
+];
+export const file = (values: FileValues = {}, type: number = EventType.FILE_CREATE): Buffer =>
+  record(layout.fileChange, type, values);
 
 /** When the batches of {@link batchOf} were read. */
 export const OBSERVED = 1_763_770_001_000_000_001n;

@@ -5,6 +5,8 @@
  *   storm exec COUNT            forks a child that executes this program with the arguments of a compiler
  *   storm tcp COUNT             connects to a listener of its own, and closes
  *   storm ptrace COUNT          writes a word into a child of its own that it traces
+ *   storm file COUNT DIRECTORY  makes empty files there
+ *   storm idle COUNT            system calls that are nobody's event
  *   storm udp RATE SECONDS      connects a datagram socket again and again, RATE times a second (0 = as fast as it can)
  *   storm dns COUNT             sends a query to a resolver of its own, port 53 of 127.53.0.1, and is answered
  *   storm packets COUNT         sends a datagram to another port and gets it back
@@ -14,6 +16,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <err.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +24,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -102,6 +106,31 @@ static long storm_ptrace(long count)
 	return count;
 }
 
+static long storm_file(long count, const char *directory)
+{
+	if (chdir(directory))
+		err(1, "%s", directory);
+	for (long i = 0; i < count; i++) {
+		char name[32];
+		int fd;
+
+		snprintf(name, sizeof(name), "file%ld", i);
+		fd = open(name, O_CREAT | O_EXCL | O_WRONLY, 0600);
+		if (fd < 0)
+			err(1, "%s", name);
+		close(fd);
+	}
+	return count;
+}
+
+/* System calls that are nobody's event. */
+static long storm_idle(long count)
+{
+	for (long i = 0; i < count; i++)
+		syscall(SYS_getppid);
+	return count;
+}
+
 static long storm_udp(double rate, double seconds)
 {
 	int s = socket(AF_INET, SOCK_DGRAM, 0);
@@ -168,10 +197,14 @@ int main(int argc, char **argv)
 		made = storm_packets(atol(argv[2]), 53);
 	else if (!strcmp(what, "packets"))
 		made = storm_packets(atol(argv[2]), 1053);
+	else if (!strcmp(what, "file") && argc > 3)
+		made = storm_file(atol(argv[2]), argv[3]);
+	else if (!strcmp(what, "idle"))
+		made = storm_idle(atol(argv[2]));
 	else if (!strcmp(what, "udp") && argc > 3)
 		made = storm_udp(atof(argv[2]), atof(argv[3]));
 	else
-		errx(64, "storm exec|tcp|dns|packets|ptrace COUNT, storm udp RATE SECONDS");
+		errx(64, "storm exec|tcp|dns|packets|ptrace|idle COUNT, storm file COUNT DIRECTORY, storm udp RATE SECONDS");
 	printf("%ld\n", made);
 	return 0;
 }

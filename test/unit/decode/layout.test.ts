@@ -56,6 +56,7 @@ describe('the layout of records', function () {
     layout.processExit,
     layout.networkConnect,
     layout.dnsMessage,
+    layout.fileChange,
   ];
 
   it('starts every record with the same header and actor', () => {

@@ -3,7 +3,17 @@
 import assert from 'node:assert/strict';
 import { EventType, networkConnect, processExec, processExit } from '../../../src/decode/layout.gen.ts';
 import { type RecordBatch, WHO_WORDS } from '../../../src/decode/record.ts';
-import { batchOf, connect, exec, exit, fork, introduction, OBSERVED } from '../../support/records.ts';
+import {
+  batchOf,
+  connect,
+  exec,
+  exit,
+  FILE_TYPES,
+  file,
+  fork,
+  introduction,
+  OBSERVED,
+} from '../../support/records.ts';
 
 const { header, who } = processExec;
 
@@ -25,10 +35,18 @@ function withU32(record: Buffer, offset: number, value: number): Buffer {
 
 describe('RecordBatch', () => {
   it('gives each record of a drain, in order, and tells when it was read', () => {
-    const batch = batchOf([introduction({ argv: ['a'] }), fork(), exec({ cwd: '/x' }), connect(), exit()]);
+    const files = FILE_TYPES.map((type) => file({ path: '/x' }, type));
+    const batch = batchOf([
+      introduction({ argv: ['a'] }),
+      fork(),
+      exec({ cwd: '/x' }),
+      connect(),
+      exit(),
+      ...files,
+    ]);
     const { PROCESS, PROCESS_FORK, PROCESS_EXEC, NETWORK_CONNECT, PROCESS_EXIT } = EventType;
     assert.deepEqual(found(batch), {
-      types: [PROCESS, PROCESS_FORK, PROCESS_EXEC, NETWORK_CONNECT, PROCESS_EXIT],
+      types: [PROCESS, PROCESS_FORK, PROCESS_EXEC, NETWORK_CONNECT, PROCESS_EXIT, ...FILE_TYPES],
       malformed: 0,
     });
     assert.equal(batch.observed, OBSERVED);

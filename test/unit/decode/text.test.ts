@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Examples; any bytes: test/fuzz/text.test.ts.
 import assert from 'node:assert/strict';
-import { decodeText, needsEscape, PathText } from '../../../src/decode/text.ts';
+import { decodeText, JoinedPath, needsEscape, PathText } from '../../../src/decode/text.ts';
 import { pathBytes } from '../../support/records.ts';
 
 const latin1 = (text: string) => Buffer.from(text, 'latin1');
@@ -64,4 +64,29 @@ describe('a path of the kernel', () => {
     const path = turned(pathBytes(`/${'directory/'.repeat(600)}leaf`));
     assert.ok(path.length > 4096 && path.endsWith('/directory/leaf') && !path.startsWith('/'));
   });
+});
+
+describe('a path in two pieces', () => {
+  const join = (path: string, name: string) => {
+    const first = pathBytes(path);
+    const bytes = Buffer.concat([first, latin1(name)]);
+    const length = JoinedPath.join(bytes, 0, first.length, first.length, name.length);
+    return JoinedPath.bytes.toString('latin1', 0, length);
+  };
+  for (const [path, name, whole] of [
+    ['/srv/a', '', '/srv/a'],
+    ['/', '', '/'],
+    ['', '', ''],
+    ['/srv/a', 'b/c', '/srv/a/b/c'],
+    ['/', 'b', '/b'],
+    ['/', '/b', '/b'],
+    ['/jail', '/b', '/jail/b'],
+    ['', 'b', 'b'],
+    ['', '/b', '/b'],
+    ['/srv', '../x//y', '/srv/../x//y'],
+    [`/${'p'.repeat(4094)}`, 'n'.repeat(4095), `/${'p'.repeat(4094)}/${'n'.repeat(4095)}`],
+  ] as const) {
+    it(`is one: ${JSON.stringify(path.slice(0, 20))} and ${JSON.stringify(name.slice(0, 20))}`, () =>
+      assert.equal(join(path, name), whole));
+  }
 });

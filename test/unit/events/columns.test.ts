@@ -6,7 +6,9 @@ import * as incubating from '@opentelemetry/semantic-conventions/incubating';
 import {
   BindFlag,
   ConnectFlag,
+  EventType,
   ExecFlag,
+  FileFlag,
   Injection,
   ModuleFlag,
   Program,
@@ -26,6 +28,7 @@ import {
   dnsQuery,
   exec,
   exit,
+  file,
   introduction,
   moduleLoad,
   ptrace,
@@ -502,5 +505,60 @@ describe('the catalogue', () => {
   it('has one definition for each type and name', () => {
     assert.equal(new Set(EVENTS.map((event) => event.type)).size, EVENTS.length);
     assert.equal(new Set(EVENTS.map((event) => event.name)).size, EVENTS.length);
+  });
+});
+
+describe('file events', () => {
+  const ownOf = ({ attributes }: ReadableEvent) =>
+    Object.fromEntries(Object.entries(attributes).filter(([name]) => /(^|\.)file\./.test(name)));
+
+  it('tell the real path, and the file behind it', () => {
+    const event = readable(file({ path: '/srv/new', inode: (1n << 60n) + 1n, mode: 0o104755, owner: 1000 }));
+    assert.equal(event.eventName, 'agentsmith.file.create');
+    assert.equal(event.attributes['agentsmith.data_type'], 602);
+    assert.equal(event.body, '/srv/new');
+    assert.deepEqual(ownOf(event), {
+      'file.path': '/srv/new',
+      'file.inode': '1152921504606846977',
+      'file.mode': '4755',
+      'file.owner.id': '1000',
+    });
+  });
+
+  it('tell what the caller wrote behind its directory, and that it is unresolved', () => {
+    const event = readable(
+      file(
+        { path: '/srv', name: 'new', oldPath: '/', oldName: '/old', flags: FileFlag.UNRESOLVED },
+        EventType.FILE_RENAME,
+      ),
+    );
+    assert.equal(event.body, '/old → /srv/new');
+    assert.deepEqual(ownOf(event), {
+      'file.path': '/srv/new',
+      'agentsmith.file.old_path': '/old',
+      'agentsmith.file.unresolved': true,
+    });
+  });
+
+  it('tell where a symbolic link leads to, as it was written', () => {
+    const event = readable(
+      file({ path: '/srv/new', target: '../\xff', mode: 0o120777 }, EventType.FILE_SYMLINK),
+    );
+    assert.equal(event.attributes['file.symbolic_link.target_path'], '../\xff');
+    assert.equal(event.body, '/srv/new → ../\xff');
+  });
+
+  it('come by default where something gets into place, not where it is common', () => {
+    const off = EVENTS.filter(({ offByDefault }) => offByDefault).map(({ name }) => name);
+    for (const what of ['symlink', 'delete', 'directory.create', 'node.create'])
+      assert.ok(off.includes(`agentsmith.file.${what}`), what);
+    for (const what of ['create', 'link', 'rename'])
+      assert.ok(!off.includes(`agentsmith.file.${what}`), what);
+  });
+
+  it('show the end of a long path, and no half characters', () => {
+    assert.equal(readable(file({ path: `/${'x'.repeat(300)}/leaf` })).body, `…${'x'.repeat(194)}/leaf`);
+    const smile = readable(file({ path: `/${'😀'.repeat(60)}${'x'.repeat(198)}` }));
+    assert.equal(smile.body, `…${'x'.repeat(198)}`);
   });
 });

@@ -9,6 +9,7 @@ import {
   BIND_FLAGS,
   CONNECT_FLAGS,
   DNS_FLAGS,
+  FILE_FLAGS,
   MODULE_FLAGS,
   PTRACE_FLAGS,
 } from '../../support/interesting.ts';
@@ -24,6 +25,8 @@ import {
   dnsSegment,
   exec,
   exit,
+  FILE_TYPES,
+  file,
   fork,
   introduction,
   moduleLoad,
@@ -173,6 +176,32 @@ const STORIES: Readonly<Record<string, readonly Buffer[]>> = {
   'a BPF program': [bpfLoad({ id: 4_000_000_000, type: 26, name: 'sixteen_letters_' })],
   'a BPF program without a name, of a type to come': [bpfLoad({ id: 1, type: 77 })],
   'a BPF program that was refused': [bpfLoad({ result: -1 })],
+  'files of which all is known': FILE_TYPES.map((type) =>
+    file(
+      {
+        path: '/srv/new',
+        oldPath: '/srv/old',
+        target: '../x',
+        inode: (1n << 64n) - 1n,
+        mode: 0o104755,
+        owner: 0xffffffff,
+      },
+      type,
+    ),
+  ),
+  'files that are unresolved, of any bytes': FILE_TYPES.map((type) =>
+    file(
+      { path: BAD, name: BAD, oldPath: '/srv', oldName: BAD, target: BAD, flags: FILE_FLAGS, mode: 0 },
+      type,
+    ),
+  ),
+  'files with the longest paths': FILE_TYPES.map((type) =>
+    file(
+      { path: `/${'p'.repeat(4094)}`, name: 'é'.repeat(2047), oldPath: '/', oldName: '/x', mode: 0o100600 },
+      type,
+    ),
+  ),
+  'a file of which nothing is known': [file({ mode: 0 })],
   'a connect of a child that never execs': [
     introduction({ who: { pid: 4000, start: 4_000_000_000n }, executable: '/usr/sbin/sshd' }),
     fork({ originExecId: 7n }),

@@ -51,6 +51,22 @@ describe('the choice of programs', () => {
     assert.deepEqual(withoutOptional(failed('open_entry'), [tiered]), failed('open_entry'));
   });
 
+  it('tries variants one after the other, and tells of the first when none is there', () => {
+    const either: Hooked = {
+      type: 12,
+      programs: { A: ['made', 'made_old'], B: ['path_exit'], variants: [['made', 'made_old']] },
+    };
+    const tiers = new Tiers(true);
+    assert.deepEqual(tiers.programs([either], []), ['made']);
+    assert.ok(tiers.fall([either], failed('made')));
+    assert.equal(tiers.of(either), 'A');
+    assert.deepEqual(tiers.programs([either], []), ['made_old']);
+    assert.deepEqual(tiers.hooksOf(either, failed('made')), []);
+    assert.ok(tiers.fall([either], [...failed('made'), ...failed('made_old')]));
+    assert.equal(tiers.of(either), 'B');
+    assert.deepEqual(tiers.programs([either], []), ['path_exit']);
+  });
+
   it('does not fall where there is nothing to fall to', () => {
     const onlyA: Hooked = { type: 11, programs: { A: ['lonely'] } };
     const tiers = new Tiers(true);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Records of files: who, which, and under which name. */
+#ifndef AGENTSMITH_FILE_H
+#define AGENTSMITH_FILE_H
+
+#include "filter.h"
+
+#define FMODE_CREATED 0x100000  /* include/linux/fs.h: this open made the file; the same bit since 4.19 */
+#define O_CREAT 0100
+#define AT_FDCWD -100
+
+/* Both paths of the longest record, each with the name behind it, and the target of a link. */
+_Static_assert(sizeof(struct file_change) + 2 * (PATH_ROOM + PATH_TEXT_MAX) + PATH_TEXT_MAX + 16 < SCRATCH_SIZE,
+	       "the longest file record must fit into the scratch buffer");
+
+/* A record in the scratch of `b`; NULL when the actor is one that nobody wants to see. */
+static __always_inline struct file_change *file__begin(struct builder *b, struct task_struct *task, enum event_type type)
+{
+	struct file_change *e = (void *)b->scratch->bytes;
+	enum decision decision;
+
+	if (!attempt(type, task->tgid))
+		return NULL;
+	decision = filters ? filter__actor(type) : DECISION_OPEN;
+	if (decision == DECISION_DROP) {
+		admit(FILTERED, type);
+		return NULL;
+	}
+	if (!is_known(task))
+		introduce(b);
+	b->end = sizeof(*e);
+	b->scratch->leaf_end = 0;
+	e->header.time = bpf_ktime_get_boot_ns();
+	e->header.sequence = decision; /* until file__emit, which knows the path */
+	e->header.tid = task->pid;
+	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
+	who__fill(&e->who, task);
+	__builtin_memset(&e->inode, 0, sizeof(*e) - __builtin_offsetof(struct file_change, inode));
+	return e;
+}
+
+static __always_inline void file__inode(struct file_change *e, struct inode *inode)
+{
+	e->inode = BPF_CORE_READ(inode, i_ino);
+	e->mode = BPF_CORE_READ(inode, i_mode);
+	e->owner = BPF_CORE_READ(inode, i_uid.val);
+}
+
+static __always_inline void file__emit(struct builder *b, struct file_change *e, enum event_type type,
+				       enum program program)
+{
+	enum decision decision = e->header.sequence;
+	u32 size = (b->end + 7) & ~7;
+
+	/* Of what the caller wrote the real path is not known: rather too much is seen than too little. */
+	if (e->flags & FILE_UNRESOLVED)
+		decision = filters & FILTER_PATH ? DECISION_KEPT : decision;
+	else
+		decision = filter__path(decision, type, b, &e->path);
+	if (!admit(admission_of(decision, type, e->header.time), type))
+		return;
+	e->header.sequence = next_sequence();
+	__builtin_memset(b->scratch->bytes + MASK(b->end, SCRATCH_SIZE - 1), 0, 8);
+	header__fill(&e->header, type, program, size);
+	emit(b->scratch->bytes, MASK(size, SCRATCH_SIZE - 1), type, true);
+}
+
+/* The record of a file that is open. */
+static __always_inline void file__report_open(struct builder *b, struct task_struct *task, struct file *file,
+					      enum program program)
+{
+	struct file_change *e = file__begin(b, task, EVENT_FILE_CREATE);
+
+	if (!e)
+		return;
+	file__inode(e, BPF_CORE_READ(file, f_inode));
+	path__append(b, &e->path, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
+	file__emit(b, e, EVENT_FILE_CREATE, program);
+}
+
+/* The kernel began to look for `name` here: at the root, in a directory that is open, or in the working directory. */
+__attribute__((unused)) static __noinline int file__base(struct builder *b, struct path_text *path, struct text *name, int dfd)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct fs_struct *fs = task->fs;
+	struct dentry *dentry;
+	struct vfsmount *mnt;
+
+	if (name->length && b->scratch->bytes[MASK(name->offset, SCRATCH_SIZE - 1)] == '/') {
+		dentry = BPF_CORE_READ(fs, root.dentry);
+		mnt = BPF_CORE_READ(fs, root.mnt);
+	} else if (dfd == AT_FDCWD) {
+		dentry = BPF_CORE_READ(fs, pwd.dentry);
+		mnt = BPF_CORE_READ(fs, pwd.mnt);
+	} else {
+		struct file *file = task__file(task, dfd);
+
+		dentry = BPF_CORE_READ(file, f_path.dentry);
+		mnt = BPF_CORE_READ(file, f_path.mnt);
+	}
+	path__append(b, path, dentry, mnt);
+	return 0;
+}
+
+static __always_inline void file__keep(struct builder *b, struct text *t, long n)
+{
+	t->offset = b->end;
+	t->length = 0;
+	if (n > 1 && n <= PATH_TEXT_MAX) {
+		t->length = n - 1;
+		b->end += n - 1;
+	}
+}
+
+/* A string of the caller, as it is by now. */
+__attribute__((unused)) static __noinline int file__user_text(struct builder *b, struct text *t, u64 from)
+{
+	file__keep(b, t, bpf_probe_read_user_str(b->scratch->bytes + MASK(b->end, SCRATCH_SIZE - 1), PATH_TEXT_MAX,
+						 (void *)from));
+	return 0;
+}
+
+__attribute__((unused)) static __noinline int file__kernel_text(struct builder *b, struct text *t, u64 from)
+{
+	file__keep(b, t, bpf_probe_read_kernel_str(b->scratch->bytes + MASK(b->end, SCRATCH_SIZE - 1), PATH_TEXT_MAX,
+						   (void *)from));
+	return 0;
+}
+
+#endif
