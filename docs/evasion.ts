@@ -8,7 +8,7 @@ const kindOf = (outcome: string) =>
   outcome.slice(0, outcome.includes(':') ? outcome.indexOf(':') : undefined);
 const reasonOf = (outcome: string) => outcome.slice(outcome.indexOf(': ') + 2);
 
-/** The last of the tricks that are about single events; those behind it wait for parts that are not there. */
+/** The last of the tricks that are about single events. */
 const LAST = 34;
 
 /** `caught` of tricks 1 to 34 on a tier. */
@@ -35,8 +35,8 @@ function reasons({ A = UNKNOWN, B = UNKNOWN }: OutcomeRow): string {
 /** The sentence of the README. */
 export function evasionSentence(rows: readonly OutcomeRow[]): string {
   return (
-    `Of ${LAST} known ways to get past a sensor, each tried for real, ${caughtOf(rows, 'A')} are caught on tier A and ` +
-    `${caughtOf(rows, 'B')} on tier B. Which\nones are not, and why: [docs/evasion.md](docs/evasion.md), made from the run.\n`
+    `Of ${LAST} known ways to get past a sensor ${caughtOf(rows, 'A')} are caught on tier A and ${caughtOf(rows, 'B')} on tier B, each tried for real. ` +
+    'What\nescapes, what was not tried, and why: [docs/evasion.md](docs/evasion.md), made from the run.\n'
   );
 }
 
@@ -46,11 +46,11 @@ export function evasionPage(rows: readonly OutcomeRow[]): string {
 
 Ways to get past a host sensor, collected from what is known to work against others. Each is a test in \`test/evasion/\` that does
 the deed for real, proves that it worked, and compares the records with the truth. \`npm run evasion\` runs them on tier B
-(system calls and tracepoints) and on tier A (BPF trampolines; a stock kernel in a guest) and makes this page of what came out; a
-test fails when something is caught, or escapes, that this page says otherwise of.
+(system calls and tracepoints) and on tier A (BPF trampolines; a stock kernel in a guest), with every event switched on, and makes
+this page of what came out; a test fails when something is caught, or escapes, that this page says otherwise of.
 
-Of ${LAST} tricks ${caughtOf(rows, 'A')} are caught on tier A and ${caughtOf(rows, 'B')} on tier B. A trick of which a part escapes counts as escaping. Those from
-${LAST + 1} on wait for parts that are not there yet.
+Of the first ${LAST} tricks ${caughtOf(rows, 'A')} are caught on tier A and ${caughtOf(rows, 'B')} on tier B. A trick of which a part escapes counts as
+escaping. The others are about the agent itself, and about what is not there yet.
 
 | # | trick | A | B | seen by | what is not |
 | --- | --- | --- | --- | --- | --- |

@@ -11,7 +11,7 @@ trick(
   {
     number: 3,
     title: 'a tracer rewrites what a system call points to, and puts it back',
-    how: 'nothing is read from the caller: the address, the file and the image are the kernel’s own',
+    how: 'of connect, open and exec nothing is read from the caller; the tracer is told as well',
     events: ['network.connect', 'process.exec', 'file.create', 'process.ptrace'],
   },
   async (watch, context) => {
