@@ -59,7 +59,7 @@ describe('the BPF object', function () {
   });
 
   for (const tier of TIERS) {
-    it(`has no program of tier ${tier} that the verifier walks 20,000 instructions for`, async () => {
+    it(`has no program of tier ${tier} that the verifier walks 40,000 instructions for`, async () => {
       const sensor = new LiveSensor(loadNative(), {
         ringBytes: 64 << 10,
         common: COMMON_PROGRAMS,
@@ -74,7 +74,7 @@ describe('the BPF object', function () {
       );
       assert.ok(walked.length > 5);
       assert.deepEqual(
-        walked.filter(([, instructions]) => instructions >= 20_000),
+        walked.filter(([, instructions]) => instructions >= 40_000),
         [],
       );
     });
