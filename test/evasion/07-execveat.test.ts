@@ -10,6 +10,6 @@ trick(
     events: ['process.exec'],
   },
   async (watch, context) => {
-    expectExec(watch, await execBy(context, watch, [], { way: 'at' }));
+    for (const way of ['at', 'descriptor']) expectExec(watch, await execBy(context, watch, [], { way }));
   },
 );

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { execBy } from '../support/exec.ts';
+import { execBy, expectExec } from '../support/exec.ts';
 import { trick } from '../support/trick.ts';
-import { pidOf } from '../support/truth.ts';
 
 trick(
   {
@@ -12,10 +11,10 @@ trick(
     events: ['process.exec'],
   },
   async (watch, context) => {
-    const { proc } = await execBy(context, watch, [], { way: 'memfd' });
-    const execs = watch.all('agentsmith.process.exec', (r) => r.attributes['process.pid'] === pidOf(proc));
-    const { attributes } = execs.at(-1)!;
-    assert.equal(attributes['agentsmith.process.executable.memfd'], true);
-    assert.match(attributes['process.executable.path'] as string, /^memfd:/);
+    for (const way of ['memfd', 'memfd-path']) {
+      const { attributes } = expectExec(watch, await execBy(context, watch, [], { way }));
+      assert.equal(attributes['agentsmith.process.executable.memfd'], true);
+      assert.match(attributes['process.executable.path'] as string, /^memfd:/);
+    }
   },
 );

@@ -9,8 +9,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { OUTCOMES, type OutcomeRow } from '../support/outcomes.ts';
 import { repository } from '../support/repository.ts';
-import { OUTCOMES, type OutcomeRow } from '../support/trick.ts';
 import { runInVm } from '../support/vm.ts';
 
 /** The kernel that stands for tier A: the one that the newest Debian ships. */

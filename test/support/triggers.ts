@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { repository } from './repository.ts';
 
-const SOURCES = join(repository, 'test/kernel/triggers');
+/** Where triggers and their headers lie; no name is in both. */
+const FOLDERS = ['test/kernel/triggers', 'test/evasion/triggers'].map((path) => join(repository, path));
 const BUILT = join(repository, 'build/triggers');
 
 /** Times are generous, and more so under QEMU's TCG: they only end a test that would hang. */
@@ -17,13 +18,14 @@ export function scaled(ms: number): number {
 /** Path of a trigger program, compiled when its source or a header is newer. */
 export function triggerPath(name: string): string {
   const path = join(BUILT, name);
-  const source = join(SOURCES, `${name}.c`);
-  const inputs = [
-    source,
-    ...readdirSync(SOURCES)
+  const source = FOLDERS.map((folder) => join(folder, `${name}.c`)).find((file) => existsSync(file));
+  if (source === undefined) throw new Error(`there is no trigger ${name}`);
+  const headers = FOLDERS.flatMap((folder) =>
+    readdirSync(folder)
       .filter(isHeader)
-      .map((file) => join(SOURCES, file)),
-  ];
+      .map((file) => join(folder, file)),
+  );
+  const inputs = [source, ...headers];
   const builtAt = existsSync(path) ? statSync(path).mtimeMs : 0;
   if (inputs.every((input) => statSync(input).mtimeMs <= builtAt)) return path;
   mkdirSync(BUILT, { recursive: true });
@@ -37,7 +39,7 @@ const isHeader = (file: string) => file.endsWith('.h');
 
 /** Static where libc allows it: then a trigger also runs in an empty chroot. */
 function compile(source: string, output: string): void {
-  const args = ['-O1', '-Wall', '-pthread', source, '-o', output];
+  const args = ['-O1', '-Wall', '-pthread', `-I${FOLDERS[0]}`, source, '-o', output];
   try {
     execFileSync('cc', ['-static', ...args], { stdio: 'pipe' });
   } catch {

@@ -49,6 +49,11 @@ static int way_at(void)
 	return syscall(SYS_execveat, dir, slash + 1, args, environ, 0);
 }
 
+static int way_descriptor(void)
+{
+	return exec_fd(MUST(open(program, O_PATH)));
+}
+
 static int way_vfork(void)
 {
 	int status;
@@ -127,6 +132,8 @@ static int run_way(const char *way)
 		return way_memfd(1);
 	if (!strcmp(way, "deleted"))
 		return way_deleted();
+	if (!strcmp(way, "descriptor"))
+		return way_descriptor();
 	if (!strcmp(way, "vfork"))
 		return way_vfork();
 	if (!strcmp(way, "thread"))
