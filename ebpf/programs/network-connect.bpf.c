@@ -122,6 +122,7 @@ static __always_inline int begin(enum program program, struct bpf_sock_addr *ctx
 
 	if (!sk)
 		return 1;
+	TIMED(EVENT_NETWORK_CONNECT);
 	introduce_current(task);
 	/* A datagram socket has no handshake: that the call was made is all that will be known, and nothing is kept. */
 	if (ctx->protocol != IPPROTO_TCP && ctx->protocol != IPPROTO_MPTCP) {
@@ -171,6 +172,7 @@ int BPF_PROG(network_connect_state, struct sock *sk, int before, int after)
 	a = bpf_sk_storage_get(&attempts, sk, NULL, 0);
 	if (!a || a->state == ATTEMPT_NONE)
 		return 0;
+	TIMED(EVENT_NETWORK_CONNECT);
 	a->state = ATTEMPT_NONE;
 	err = sk->sk_err;
 	if (after == TCP_ESTABLISHED)
