@@ -12,7 +12,7 @@ import { flagOf, keyOf, OPTION_NAMES, type OptionName, optionOf, variableOf } fr
 import { BLOCK, Detail } from '../src/enrich/process-block.ts';
 import type { EventDefinition } from '../src/events/event.ts';
 import { eventDefinitions } from '../src/events/index.ts';
-import { DELAY, METRICS } from '../src/metrics.ts';
+import { DELAY, HOOK_DURATION, METRICS } from '../src/metrics.ts';
 import * as at from '../src/semconv.ts';
 import type { Programs } from '../src/sensor/sensor.ts';
 
@@ -284,6 +284,7 @@ export function metricsPage(): string {
   page += table('metric', 'kind', 'unit', 'meaning');
   for (const { name, kind, unit, about } of METRICS) page += row(`\`${name}\``, kind, unit, about);
   page += row(`\`${DELAY.name}\``, 'histogram', DELAY.unit, DELAY.about);
+  page += row(`\`${HOOK_DURATION.name}\``, 'exponential histogram', HOOK_DURATION.unit, HOOK_DURATION.about);
   page +=
     '\nThe exporter reports itself as `otel.sdk.exporter.log.*` and `otel.sdk.exporter.operation.duration`.\n';
   return page;
