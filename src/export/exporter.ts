@@ -70,6 +70,8 @@ export interface ExporterOptions extends MetricsOptions {
   readonly queueBytes: number;
   readonly batching: Batching;
   onState(status: ReceiverStatus): void;
+  /** As onState, for machines: every change, however often. */
+  onOutcome?(status: ReceiverStatus): void;
   /** Of an accepted batch some records were refused. */
   onPartial(rejected: number, message: string): void;
 }
@@ -214,6 +216,7 @@ export class FastExporter implements Exporter {
         options.onPartial(rejected, message);
       },
       onState: options.onState,
+      ...(options.onOutcome && { onOutcome: options.onOutcome }),
     });
     const loggers = createLoggerProvider(
       options.resource,
@@ -308,6 +311,7 @@ export class StockExporter implements Exporter {
   /** Loads the stock exporter, and for gRPC grpc-js. */
   static async create(options: ExporterOptions, ledger: Ledger): Promise<StockExporter> {
     const count = (names: readonly string[], isExported: boolean) => {
+      if (isExported) ledger.exportedAt = Date.now();
       for (const name of names) {
         if (isExported) ledger.exported[ledger.typeOf(name)]!++;
         else ledger.lost(ledger.typeOf(name), 'rejected');

@@ -81,7 +81,7 @@ export class HistogramProducer implements MetricProducer {
       dataPointType,
       dataPoints: points
         .filter(({ count }) => count > 0)
-        .map((point) => ({ ...times, attributes: point.attributes, value: valueOf(point) })),
+        .map((point) => ({ ...times, attributes: point.attributes, value: histogramOf(point) })),
     };
   }
 
@@ -102,7 +102,7 @@ export class HistogramProducer implements MetricProducer {
 }
 
 /** Without the empty buckets at both ends. */
-function valueOf({ scale, offset, sum, count, buckets }: HistogramPoint): ExponentialHistogram {
+function histogramOf({ scale, offset, sum, count, buckets }: HistogramPoint): ExponentialHistogram {
   const first = buckets.findIndex((each) => each > 0);
   const last = buckets.findLastIndex((each) => each > 0);
   return {

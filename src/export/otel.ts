@@ -330,7 +330,7 @@ export function emit(logger: Logger, event: ReadableEvent): void {
     observedTimestamp: hrTime(event.observed),
     severityNumber: event.severityNumber as SeverityNumber,
     ...(event.body !== undefined && { body: event.body }),
-    attributes: event.attributes as NonNullable<LogRecord['attributes']>,
+    attributes: { ...event.attributes, ...event.maps } as NonNullable<LogRecord['attributes']>,
   };
   logger.emit(record);
 }
