@@ -7,7 +7,7 @@ import { cgroup2Mounts } from '../sensor/cgroup.ts';
 import type { Native } from '../sensor/native.ts';
 
 /** Numbers of linux/capability.h. */
-const CAPABILITIES = {
+export const CAPABILITIES = {
   DAC_OVERRIDE: 1,
   DAC_READ_SEARCH: 2,
   NET_BIND_SERVICE: 10,
