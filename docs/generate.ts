@@ -163,7 +163,12 @@ export function eventsPage(events: readonly EventDefinition[]): string {
   ]) {
     page += row(`\`${name}\``, meaning(name));
   }
-  page += `\n## Of the agent itself\n\n\`agentsmith.sensor.start\` and \`agentsmith.sensor.stop\` (\`${at.SENSOR_TIER}\`, \`${at.SENSOR_HOOKS}\`, \`${at.SENSOR_MISSING}\`), and\n\`agentsmith.sensor.gap\` (WARN) where records were lost: \`${at.GAP_EVENT}\`, \`${at.GAP_COUNT}\`, \`${at.GAP_REASON}\`, \`${at.GAP_START}\`, \`${at.GAP_END}\`.\n`;
+  page += `\n## Of the agent itself\n\n\`agentsmith.sensor.start\` and \`agentsmith.sensor.stop\` (\`${at.SENSOR_TIER}\`, \`${at.SENSOR_HOOKS}\`, \`${at.SENSOR_MISSING}\`), and\n\`agentsmith.sensor.gap\` (WARN) where records were lost: \`${at.GAP_EVENT}\`, \`${at.GAP_COUNT}\`, \`${at.GAP_REASON}\`, \`${at.GAP_START}\`, \`${at.GAP_END}\`.
+
+\`entity.state\` every 30 s (\`--heartbeat\`), as OpenTelemetry's entity events (in development) have it: \`${at.ENTITY_TYPE}\` is
+\`service.instance\`, \`${at.ENTITY_ID}\` names it (\`service.name\`, \`service.instance.id\`), \`${at.ENTITY_REPORT_INTERVAL}\` (s) is when the
+next one is due, \`${at.ENTITY_DESCRIPTION}\` has \`service.version\`, \`${at.SENSOR_TIER}\`, \`${at.SENSOR_MISSING}\` and the totals
+\`${at.LEDGER_ATTEMPTED}\`, \`${at.LEDGER_EXPORTED}\`, \`${at.LEDGER_DROPPED}\`, \`${at.LEDGER_FILTERED}\`.\n`;
   return page;
 }
 

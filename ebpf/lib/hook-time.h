@@ -92,7 +92,10 @@ static __always_inline void hook_time__stop(struct hook_time *t)
 		hook_time__end(t->type, t->start);
 }
 
-/* From this line to the end of the function, by whatever return; once a program, behind what sends strangers home. */
+/*
+ * From this line to the end of the function, by whatever return; once a program, behind what sends strangers home. A
+ * tail call is no return: a program that makes one does its work in a function of its own, which has the line.
+ */
 #define TIMED(of)                                                                              \
 	struct hook_time hook_time __attribute__((cleanup(hook_time__stop), unused)) = {       \
 		.type = of,                                                                    \

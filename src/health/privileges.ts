@@ -30,13 +30,13 @@ const NUMBERS = 64;
  */
 export function neededCapabilities(
   { output, health }: Pick<Settings, 'output' | 'health'>,
-  host: { readonly hasCgroup2: () => boolean; readonly isOurs: (directory: string) => boolean } = thisHost,
+  host: { readonly hasCgroup2: () => boolean; readonly isOurs: (file: string) => boolean } = thisHost,
 ): readonly Capability[] {
   const needed: Capability[] = ['BPF', 'PERFMON', 'NET_ADMIN', 'SYS_PTRACE', 'DAC_READ_SEARCH'];
   // For a detached mount, and for the cgroup namespace of the host's first process.
   if (!host.hasCgroup2()) needed.push('SYS_ADMIN');
-  // The user wants a file in a directory of somebody else's: root does not own it.
-  if (output.startsWith('file:') && !host.isOurs(dirname(resolve(output.slice('file:'.length)))))
+  // The user wants a file where somebody else is the owner.
+  if (output.startsWith('file:') && !host.isOurs(resolve(output.slice('file:'.length))))
     needed.push('DAC_OVERRIDE');
   if (health !== undefined && health.port < 1024) needed.push('NET_BIND_SERVICE');
   return needed;
@@ -52,16 +52,16 @@ const thisHost = {
         return false;
       }
     }),
-  /** Whether root can write there as an owner or anybody can. */
-  isOurs: (directory: string) => {
-    try {
-      const { uid, mode } = statSync(directory);
-      return uid === 0 ? (mode & 0o200) !== 0 : (mode & 0o002) !== 0;
-    } catch {
-      return true;
-    }
-  },
+  /** Whether root can write it, and others beside it, as owner or as anybody. */
+  isOurs: (file: string) => [dirname(file), file].every(isWritable),
 };
+
+/** What is not there yet is made by us. */
+function isWritable(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return true;
+  return stat.uid === 0 ? (stat.mode & 0o200) !== 0 : (stat.mode & 0o002) !== 0;
+}
 
 /** What this process has; undefined where /proc does not say. */
 function capabilities(): { readonly bounding: bigint; readonly noNewPrivileges: boolean } | undefined {

@@ -151,6 +151,38 @@ describe('a running agent', function () {
     });
   }
 
+  for (const temporality of ['cumulative', 'delta'] as const) {
+    it(`sends the time of hooks as an exponential histogram (${temporality})`, async () => {
+      const cli = await start(['--metrics-interval', '100ms', '--metrics-temporality', temporality]);
+      const told = () => sink.metrics().filter(({ name }) => name === 'agentsmith.sensor.hook.duration');
+      const exits = () =>
+        told().flatMap(({ points }) =>
+          points.filter(({ attributes }) => attributes['agentsmith.event.name'] === EXIT),
+        );
+      // A delta is told again when there is another one.
+      while (!exits().some(({ timeUnixNano }) => timeUnixNano > exits()[0]!.timeUnixNano))
+        await shell.runTrue(64);
+      const [metric] = told();
+      assert.deepEqual(
+        [metric!.type, metric!.unit, metric!.temporality],
+        ['exponentialHistogram', 's', temporality],
+      );
+      assert.deepEqual(metric!.scope.name, 'agentsmith-otel');
+      for (const { scale, offset, bucketCounts, count, sum } of exits()) {
+        assert.equal(scale, 2);
+        const total = bucketCounts!.reduce<number>((all, each) => all + Number(each), 0);
+        assert.equal(total, Number(count));
+        // Buckets of 2^(1/4): what is in them lies between their borders.
+        const least = bucketCounts!.reduce<number>(
+          (all, n, i) => all + Number(n) * 2 ** ((offset! + i) / 4),
+          0,
+        );
+        assert.ok(sum! >= least, `${sum} s in buckets from ${least} s`);
+      }
+      await cli.stop();
+    });
+  }
+
   it('sends no heartbeat when it is not wanted, and prints them with the records', async () => {
     const silent = await start(['--heartbeat', '0']);
     const cli = new Cli(['--tree', `${shell.pid}`, '--heartbeat', '50ms']);
