@@ -22,6 +22,8 @@ function text(agents: readonly AgentStatus[], { output }: Settings): string {
 /** `status`: what the running agents say of themselves; with `--watch` again each second until they end. */
 export async function statusCommand(settings: Settings): Promise<ExitCode> {
   const { pid, watch } = settings;
+  // A reader that went away (| head) is a wish to stop.
+  process.stdout.on('error', () => process.exit(ExitCode.OK));
   for (let isFirst = true; ; isFirst = false) {
     let agents: readonly AgentStatus[];
     try {
