@@ -34,7 +34,6 @@ constexpr uint64_t kCompanyMs = 10;
 constexpr uint64_t kSlowTickMs = 1000;
 constexpr size_t kExcludedMax = 8;
 constexpr size_t kProgramsMax = 128;  // `attached` of ebpf/lib/ring.h
-constexpr size_t kCountersWords = 7;  // struct counters
 
 Napi::Error error(Napi::Env env, const std::string& code, const std::string& message) {
   Napi::Error e = Napi::Error::New(env, message);
@@ -59,7 +58,7 @@ Napi::Function Sensor::Define(Napi::Env env) {
   return DefineClass(env, "Sensor", {
     InstanceMethod("hooks", &Sensor::Hooks), InstanceMethod("choose", &Sensor::Choose),
     InstanceMethod("verify", &Sensor::Verify), InstanceMethod("start", &Sensor::Start),
-    InstanceMethod("drain", &Sensor::Drain), InstanceMethod("counters", &Sensor::Counters),
+    InstanceMethod("drain", &Sensor::Drain), InstanceMethod("sum", &Sensor::Sum),
     InstanceMethod("ringUsed", &Sensor::RingUsed), InstanceMethod("forget", &Sensor::Forget),
     InstanceMethod("exclude", &Sensor::Exclude), InstanceMethod("set", &Sensor::Set),
     InstanceMethod("update", &Sensor::Update), InstanceMethod("delete", &Sensor::Delete),
@@ -384,21 +383,26 @@ Napi::Value Sensor::Start(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
-/** counters(type, out): the words of struct counters of one event type, summed over the CPUs, into a Float64Array. */
-Napi::Value Sensor::Counters(const Napi::CallbackInfo& info) {
-  const uint32_t type = info[0].As<Napi::Number>().Uint32Value();
-  auto out = info[1].As<Napi::Float64Array>();
+/**
+ * sum(map, key, out): the 64-bit words of one value of a per-CPU array, summed over the CPUs, into a Float64Array of as
+ * many. False when the map is none such.
+ */
+Napi::Value Sensor::Sum(const Napi::CallbackInfo& info) {
+  const uint32_t key = info[1].As<Napi::Number>().Uint32Value();
+  auto out = info[2].As<Napi::Float64Array>();
+  const size_t words = out.ElementLength();
+  const bpf_map* map = Map(info[0].As<Napi::String>(), sizeof key, words * sizeof(uint64_t));
   const int cpus = libbpf_num_possible_cpus();
-  std::vector<uint64_t> words(cpus * kCountersWords);
-  if (objects_.empty() || bpf_map_lookup_elem(bpf_map__fd(Map("counts")), &type, words.data())) {
-    return info.Env().Undefined();
+  std::vector<uint64_t> values(cpus * words);
+  if (!map || bpf_map_lookup_elem(bpf_map__fd(map), &key, values.data())) {
+    return Napi::Boolean::New(info.Env(), false);
   }
-  for (size_t i = 0; i < kCountersWords && i < out.ElementLength(); i++) {
+  for (size_t i = 0; i < words; i++) {
     uint64_t sum = 0;
-    for (int cpu = 0; cpu < cpus; cpu++) sum += words[cpu * kCountersWords + i];
+    for (int cpu = 0; cpu < cpus; cpu++) sum += values[cpu * words + i];
     out[i] = sum;
   }
-  return info.Env().Undefined();
+  return Napi::Boolean::New(info.Env(), true);
 }
 
 Napi::Value Sensor::RingUsed(const Napi::CallbackInfo& info) {

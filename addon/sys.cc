@@ -7,13 +7,20 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 namespace {
@@ -89,6 +96,67 @@ Napi::Value EnableStats(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), fd);
 }
 
+/** peerCredentials(fd): [pid, uid] of the process that connected to a unix socket (SO_PEERCRED). */
+Napi::Value PeerCredentials(const Napi::CallbackInfo& info) {
+  ucred peer = {};
+  socklen_t size = sizeof peer;
+  if (getsockopt(info[0].As<Napi::Number>().Int32Value(), SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
+    throw errno_error(info.Env(), "SO_PEERCRED");
+  }
+  auto out = Napi::Array::New(info.Env());
+  out.Set(0u, Napi::Number::New(info.Env(), peer.pid));
+  out.Set(1u, Napi::Number::New(info.Env(), peer.uid));
+  return out;
+}
+
+/** sendDatagram(path, text): to a unix datagram socket; a path that begins with @ is an abstract name. Never waits. */
+Napi::Value SendDatagram(const Napi::CallbackInfo& info) {
+  const std::string path = info[0].As<Napi::String>(), text = info[1].As<Napi::String>();
+  sockaddr_un to = {};
+  to.sun_family = AF_UNIX;
+  memcpy(to.sun_path, path.data(), std::min(path.size(), sizeof to.sun_path - 1));
+  if (to.sun_path[0] == '@') to.sun_path[0] = 0;
+  const socklen_t size = offsetof(sockaddr_un, sun_path) + std::min(path.size(), sizeof to.sun_path - 1);
+  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw errno_error(info.Env(), "socket");
+  const ssize_t sent = sendto(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+                              reinterpret_cast<const sockaddr*>(&to), size);
+  const Napi::Error e = errno_error(info.Env(), "sendto");
+  close(fd);
+  if (sent < 0) throw e;
+  return info.Env().Undefined();
+}
+
+/** dropBoundingCapability(number): of the calling thread; false when the kernel does not know this number. */
+Napi::Value DropBoundingCapability(const Napi::CallbackInfo& info) {
+  const bool dropped = !prctl(PR_CAPBSET_DROP, info[0].As<Napi::Number>().Uint32Value(), 0, 0, 0);
+  if (!dropped && errno != EINVAL) throw errno_error(info.Env(), "PR_CAPBSET_DROP");
+  return Napi::Boolean::New(info.Env(), dropped);
+}
+
+/** clearInheritableCapabilities(): of the calling thread; the ambient ones go with them. */
+Napi::Value ClearInheritableCapabilities(const Napi::CallbackInfo& info) {
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+  if (syscall(SYS_capget, &header, data) < 0) throw errno_error(info.Env(), "capget");
+  for (auto& each : data) each.inheritable = 0;
+  if (syscall(SYS_capset, &header, data) < 0) throw errno_error(info.Env(), "capset");
+  return info.Env().Undefined();
+}
+
+/** setNoNewPrivileges(): of the calling thread, and of what it executes (PR_SET_NO_NEW_PRIVS). */
+Napi::Value SetNoNewPrivileges(const Napi::CallbackInfo& info) {
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) throw errno_error(info.Env(), "PR_SET_NO_NEW_PRIVS");
+  return info.Env().Undefined();
+}
+
+/** raiseMemoryLock(): RLIMIT_MEMLOCK without bound; before Linux 5.11 it bounds BPF maps. */
+Napi::Value RaiseMemoryLock(const Napi::CallbackInfo& info) {
+  const rlimit unbounded = {RLIM_INFINITY, RLIM_INFINITY};
+  if (setrlimit(RLIMIT_MEMLOCK, &unbounded) < 0) throw errno_error(info.Env(), "RLIMIT_MEMLOCK");
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
 void sys_define(Napi::Env env, Napi::Object exports) {
@@ -97,4 +165,10 @@ void sys_define(Napi::Env env, Napi::Object exports) {
   exports.Set("setCgroupNamespace", Napi::Function::New(env, SetCgroupNamespace));
   exports.Set("probeTrampoline", Napi::Function::New(env, ProbeTrampoline));
   exports.Set("enableStats", Napi::Function::New(env, EnableStats));
+  exports.Set("peerCredentials", Napi::Function::New(env, PeerCredentials));
+  exports.Set("sendDatagram", Napi::Function::New(env, SendDatagram));
+  exports.Set("dropBoundingCapability", Napi::Function::New(env, DropBoundingCapability));
+  exports.Set("clearInheritableCapabilities", Napi::Function::New(env, ClearInheritableCapabilities));
+  exports.Set("setNoNewPrivileges", Napi::Function::New(env, SetNoNewPrivileges));
+  exports.Set("raiseMemoryLock", Napi::Function::New(env, RaiseMemoryLock));
 }

@@ -12,7 +12,7 @@ import { flagOf, keyOf, OPTION_NAMES, type OptionName, optionOf, variableOf } fr
 import { BLOCK, Detail } from '../src/enrich/process-block.ts';
 import type { EventDefinition } from '../src/events/event.ts';
 import { eventDefinitions } from '../src/events/index.ts';
-import { DELAY, METRICS } from '../src/metrics.ts';
+import { DELAY, HOOK_DURATION, METRICS } from '../src/metrics.ts';
 import * as at from '../src/semconv.ts';
 import type { Programs } from '../src/sensor/sensor.ts';
 import { readOutcomes } from '../test/support/outcomes.ts';
@@ -236,7 +236,12 @@ export function eventsPage(events: readonly EventDefinition[]): string {
   page += `\n## What each profile can know\n\nTier A has BPF trampolines. On tier B the exit of system calls is watched while an event is on that needs it; others\nprofit from that, and without it cost other system calls nothing.\n\n`;
   page += table('fact', 'tier B, no system calls', 'tier B, system calls', 'tier A');
   for (const facts of KNOWLEDGE) page += row(...facts);
-  page += `\n## Of the agent itself\n\n\`agentsmith.sensor.start\` and \`agentsmith.sensor.stop\` (\`${at.SENSOR_TIER}\`, \`${at.SENSOR_HOOKS}\`, \`${at.SENSOR_MISSING}\`), and\n\`agentsmith.sensor.gap\` (WARN) where records were lost: \`${at.GAP_EVENT}\`, \`${at.GAP_COUNT}\`, \`${at.GAP_REASON}\`, \`${at.GAP_START}\`, \`${at.GAP_END}\`.\n`;
+  page += `\n## Of the agent itself\n\n\`agentsmith.sensor.start\` and \`agentsmith.sensor.stop\` (\`${at.SENSOR_TIER}\`, \`${at.SENSOR_HOOKS}\`, \`${at.SENSOR_MISSING}\`), and\n\`agentsmith.sensor.gap\` (WARN) where records were lost: \`${at.GAP_EVENT}\`, \`${at.GAP_COUNT}\`, \`${at.GAP_REASON}\`, \`${at.GAP_START}\`, \`${at.GAP_END}\`.
+
+\`entity.state\` every 30 s (\`--heartbeat\`), as OpenTelemetry's entity events (in development) have it: \`${at.ENTITY_TYPE}\` is
+\`service.instance\`, \`${at.ENTITY_ID}\` names it (\`service.name\`, \`service.instance.id\`), \`${at.ENTITY_REPORT_INTERVAL}\` (s) is when the
+next one is due, \`${at.ENTITY_DESCRIPTION}\` has \`service.version\`, \`${at.SENSOR_TIER}\`, \`${at.SENSOR_MISSING}\` and the totals
+\`${at.LEDGER_ATTEMPTED}\`, \`${at.LEDGER_EXPORTED}\`, \`${at.LEDGER_DROPPED}\`, \`${at.LEDGER_FILTERED}\`.\n`;
   return page;
 }
 
@@ -357,6 +362,7 @@ export function metricsPage(): string {
   page += table('metric', 'kind', 'unit', 'meaning');
   for (const { name, kind, unit, about } of METRICS) page += row(`\`${name}\``, kind, unit, about);
   page += row(`\`${DELAY.name}\``, 'histogram', DELAY.unit, DELAY.about);
+  page += row(`\`${HOOK_DURATION.name}\``, 'exponential histogram', HOOK_DURATION.unit, HOOK_DURATION.about);
   page +=
     '\nThe exporter reports itself as `otel.sdk.exporter.log.*` and `otel.sdk.exporter.operation.duration`.\n';
   return page;

@@ -287,7 +287,8 @@ export class Agent {
     return Number(batch.observed - this.#clock.wall(event.low(time), event.high(time))) / 1e9;
   }
 
-  #hookAttributes(): ReadableEvent['attributes'] {
+  /** Of the chosen events: `event=hook` that are attached, `event=program: why` of those that are not. */
+  get hooks(): { readonly attached: readonly string[]; readonly missing: readonly string[] } {
     const { sensor } = this.#options;
     const hooks = this.#choice.events.flatMap((event) =>
       sensor.hooksOf(event).map((hook) => ({ ...hook, name: event.name })),
@@ -296,6 +297,21 @@ export class Agent {
     const missing = hooks
       .filter(({ error }) => error)
       .map(({ name, program, error }) => `${name}=${program}: ${error}`);
+    return { attached, missing };
+  }
+
+  get sensor(): Sensor {
+    return this.#options.sensor;
+  }
+
+  /** What the kernel counts: every event that was ever on, and the parts of which some are made. */
+  get rows(): readonly { readonly type: number; readonly name: string }[] {
+    return this.#rows;
+  }
+
+  #hookAttributes(): ReadableEvent['attributes'] {
+    const { sensor } = this.#options;
+    const { attached, missing } = this.hooks;
     return {
       ...(sensor.tier && { [at.SENSOR_TIER]: sensor.tier }),
       [at.SENSOR_HOOKS]: attached,
@@ -362,6 +378,14 @@ export class Agent {
     this.#printed(taken, type);
     flushPrint?.();
     return exporter !== undefined || taken !== false;
+  }
+
+  /** A rare record about the agent itself, as gaps are: sent where there is room, and printed. */
+  tell(record: ReadableEvent): void {
+    const { print, flushPrint } = this.#options;
+    if (this.#exporter?.hasRoom) this.#exporter.emit(record);
+    print?.(record);
+    flushPrint?.();
   }
 
   #tellGaps(isLast = false): void {

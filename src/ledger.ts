@@ -70,6 +70,8 @@ export class Ledger {
   readonly #mixed = new Map<LossReason, number>();
   /** Records of batches that were taken in part: which of their events arrived, nobody knows. */
   exportedMixed = 0;
+  /** When a receiver last took something, ms since the epoch. */
+  exportedAt: number | undefined;
 
   /** `names[type]` is the event's name; records of a type without a name stand outside the ledger. */
   constructor(names: ReadonlyMap<number, string>) {
@@ -102,6 +104,7 @@ export class Ledger {
 
   exportedBatch(batch: Records): void {
     for (const type of batch.types) this.exported[type]!++;
+    this.exportedAt = Date.now();
   }
 
   lostBatch(batch: Records, reason: LossReason): void {
@@ -116,6 +119,7 @@ export class Ledger {
   /** The receiver took the batch but refused `rejected` of its records, and does not say which. */
   exportedPartly(batch: Records, rejected: number): void {
     this.exportedMixed += batch.types.length - rejected;
+    this.exportedAt = Date.now();
     this.lostMixed('rejected', rejected);
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Attributes, Histogram, Meter, ObservableResult } from '@opentelemetry/api';
 import type { Processes } from './enrich/processes.ts';
+import { addHistogram } from './export/otel.ts';
 import { kernelLosses, type Ledger, MIXED } from './ledger.ts';
 import { ATTR_ERROR_TYPE } from './semconv.ts';
 import type { Hooked, Sensor } from './sensor/sensor.ts';
@@ -157,7 +158,14 @@ export const DELAY = {
   about: 'From the kernel to the open batch: of the first and last record of each drain.',
 } as const;
 
-/** Registers all of {@link METRICS} and returns the delay histogram. */
+/** What the kernel's programs cost, by their own clock; it comes beside the instruments. */
+export const HOOK_DURATION = {
+  name: 'agentsmith.sensor.hook.duration',
+  unit: 's',
+  about: 'Time that one run of a kernel program of the event takes; one run in 64 is timed.',
+} as const;
+
+/** Registers all of {@link METRICS}, the times of the hooks, and returns the delay histogram. */
 export function registerMetrics(meter: Meter, sources: MetricSources): Histogram {
   for (const { name, kind, unit, about, observe } of METRICS) {
     const options = { unit, description: about };
@@ -169,6 +177,17 @@ export function registerMetrics(meter: Meter, sources: MetricSources): Histogram
       observe(sources, (value, attributes) => result.observe(value, attributes)),
     );
   }
+  const { sensor, events } = sources;
+  addHistogram(meter, {
+    ...HOOK_DURATION,
+    points: () =>
+      events.flatMap(({ type, name }) => {
+        const times = sensor.hookTimes?.(type);
+        if (!times) return [];
+        const { scale, offset, sum, count, buckets } = times;
+        return [{ attributes: { [EVENT]: name }, scale, offset, sum, count, buckets }];
+      }),
+  });
   return meter.createHistogram(DELAY.name, {
     unit: DELAY.unit,
     description: DELAY.about,

@@ -20,7 +20,7 @@ const DEADLINES: Readonly<Record<string, number>> = {
   unit: 5 * MINUTES,
   kernel: 10 * MINUTES,
   evasion: 10 * MINUTES,
-  fuzz: 5 * MINUTES * Math.max(1, Number(process.env.FUZZ_RUNS ?? 1) || 1),
+  fuzz: 10 * MINUTES * Math.max(1, Number(process.env.FUZZ_RUNS ?? 1) || 1),
   e2e: 45 * MINUTES,
   vm: 30 * MINUTES,
 };

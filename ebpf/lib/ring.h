@@ -11,6 +11,7 @@
 #include "kernel.h"
 #include "../events.h"
 #include "../layout.gen.h"
+#include "hook-time.h"
 
 char LICENSE[] SEC("license") __weak = "Dual BSD/GPL";
 

@@ -338,6 +338,7 @@ int dns_egress(struct __sk_buff *skb)
 	/* A resolver that answers a client with a resolver's port. */
 	if (p.is_answer && is_dns_port(p.sport))
 		return 1;
+	TIMED(pieces ? EVENT_DNS_SEGMENT : EVENT_DNS_QUERY);
 	s = bpf_sk_storage_get(&dns_sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!s) {
 		lose(pieces ? EVENT_DNS_SEGMENT : EVENT_DNS_QUERY, bpf_get_current_task_btf()->tgid);
@@ -394,6 +395,7 @@ int dns_ingress(struct __sk_buff *skb)
 	s = bpf_sk_storage_get(&dns_sockets, sk, NULL, 0);
 	if (!s || !s->last)
 		return 1;
+	TIMED(pieces ? EVENT_DNS_SEGMENT : EVENT_DNS_ANSWER);
 	now = bpf_ktime_get_boot_ns();
 	asked = &s->asked[MASK(s->last, ASKED - 1)];
 	if (!tcp) {

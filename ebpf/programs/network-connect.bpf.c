@@ -189,6 +189,7 @@ static __always_inline int begin(struct bpf_sock_addr *ctx, u16 family, const u3
 
 	if (!ctx->sk)
 		return 1;
+	TIMED(EVENT_NETWORK_CONNECT);
 	introduce_current(bpf_get_current_task_btf());
 	if (!stream && !is_attached(family == AF_INET || is_mapped(address) ? PROGRAM_network_connect_udp4
 									     : PROGRAM_network_connect_udp6))
@@ -225,6 +226,7 @@ int BPF_PROG(network_connect_state, struct sock *sk, int before, int after)
 	a = bpf_sk_storage_get(&attempts, sk, NULL, 0);
 	if (!a || a->state == ATTEMPT_NONE)
 		return 0;
+	TIMED(EVENT_NETWORK_CONNECT);
 	err = sk->sk_err;
 	/* Nothing was sent: the call, which is still running, knows why. */
 	if (after == TCP_CLOSE && !err && a->state == ATTEMPT_OPEN && (is_return_seen(a) || is_exit_seen(a)))

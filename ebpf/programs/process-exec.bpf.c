@@ -31,6 +31,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	/* When nobody wants exec events it is still the introduction of the new image. */
 	bool wanted = is_enabled(EVENT_PROCESS_EXEC);
 	enum event_type type = wanted ? EVENT_PROCESS_EXEC : EVENT_PROCESS;
+	TIMED(type);
 
 	pt_regs__learn(task);
 	if (!(wanted ? attempt_by(type, task, now) : attempt(type, task->tgid)) || !scratch__own(&b))

@@ -35,6 +35,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	if (signal->nr_threads > 1 ? bpf_map_update_elem(&exiting, &key, &one, BPF_NOEXIST) != 0
 				   : bpf_map_lookup_elem(&exiting, &key) != NULL)
 		return 0;
+	TIMED(EVENT_PROCESS_EXIT);
 	now = bpf_ktime_get_boot_ns();
 	if (!is_enabled(EVENT_PROCESS_EXIT) || !attempt_by(EVENT_PROCESS_EXIT, task, now) || !scratch__own(&b)) {
 		bpf_map_delete_elem(&known, &key);

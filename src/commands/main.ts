@@ -83,6 +83,15 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
       return ExitCode.OK;
     }
     setLogLevel(settings.logLevel);
+    if (command === 'run') {
+      const [{ reducePrivileges }, { loadNative }] = await Promise.all([
+        import('../health/privileges.ts'),
+        import('../sensor/native.ts'),
+      ]);
+      // Before anything is said: after it the program begins anew.
+      const kept = reducePrivileges(settings, loadNative);
+      if (kept !== undefined) log.warn(kept);
+    }
     for (const warning of warnings) log.warn(warning);
     // Each command is loaded when it is asked for: replay needs no addon, --version no SDK.
     switch (command) {
@@ -90,6 +99,8 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
         return await (await import('./doctor.ts')).doctorCommand(settings);
       case 'config':
         return (await import('./config.ts')).configCommand(line);
+      case 'status':
+        return await (await import('./status.ts')).statusCommand(settings);
       case 'completion':
         process.stdout.write((await import('../config/completion.ts')).completionScript(file!, EVENTS));
         return ExitCode.OK;

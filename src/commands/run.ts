@@ -12,9 +12,12 @@ import type { FileStatus } from '../export/file-exporter.ts';
 import { jsonLine } from '../export/json.ts';
 import type { ReceiverStatus } from '../export/receiver-state.ts';
 import { hostFacts, hostResource } from '../export/resource.ts';
+import { StatusSource } from '../health/status.ts';
+import { ledgerTable } from '../health/status-table.ts';
 import { log } from '../log.ts';
 import type { LiveSensor } from '../sensor/live.ts';
 import { openHost, openRecording, type Source } from '../sources.ts';
+import { type Attendants, attend } from './attend.ts';
 import { chosenEvents, howToStop, tellHooks } from './live.ts';
 import { openReceiver, receiverWords } from './receivers.ts';
 import { onHangup } from './reload.ts';
@@ -57,6 +60,7 @@ function printing(settings: Settings): Pick<AgentOptions, 'print' | 'flushPrint'
 interface Destination extends Pick<AgentOptions, 'exporter' | 'meters'> {
   /** For people: where records go. */
   readonly words: string;
+  readonly resource: Resource;
 }
 
 function tellFile(path: string, status: FileStatus): void {
@@ -110,6 +114,7 @@ function withoutReceiver(settings: Settings, resource: Resource): Destination {
   };
   return {
     words,
+    resource,
     ...(exporter && { exporter }),
     ...(settings.metrics.length > 0 && {
       meters: () => new Meters({ ...metricsOptions(settings), resource, onMetricsState }),
@@ -119,8 +124,8 @@ function withoutReceiver(settings: Settings, resource: Resource): Destination {
 
 const fileWords = (path: string): string => `${path} (OTLP-JSON, one request a line)`;
 
-/** Where the settings send records. @throws EndpointError */
-function destination(settings: Settings): Destination {
+/** Where the settings send records; `onOutcome` is told how the receiver is. @throws EndpointError */
+function destination(settings: Settings, onOutcome: (status: ReceiverStatus) => void): Destination {
   const resource = resourceOf(settings);
   if (!settings.receivers.logs) return withoutReceiver(settings, resource);
   const file = fileOf(settings);
@@ -137,6 +142,7 @@ function destination(settings: Settings): Destination {
       limits: limitsOf(settings),
       ...(settings.queueRecords !== undefined && { queueRecords: settings.queueRecords }),
     },
+    onOutcome,
     onState: (status) => {
       if (status.ok) log.info(`${logs.url}: takes records again`);
       else
@@ -155,6 +161,7 @@ function destination(settings: Settings): Destination {
   if (file) words.push(fileWords(file.path));
   return {
     words: words.join(' and '),
+    resource,
     exporter: exporterFor({ resource, receiver, ...(file && { file }) })!,
   };
 }
@@ -181,7 +188,7 @@ function choiceOf(settings: Settings): AgentChoice {
 function agentOf(
   settings: Settings,
   { sensor, host, seeds }: Source,
-  exporting: Omit<Destination, 'words'>,
+  exporting: Omit<Destination, 'words' | 'resource'>,
 ): Agent {
   return new Agent({
     sensor,
@@ -194,18 +201,17 @@ function agentOf(
   });
 }
 
-/** The last line: what became of everything. */
+/** The last line: what became of everything; with losses behind the books of the events that lost something. */
 function tellLedger(agent: Agent): void {
-  const { ledger } = agent;
-  const sum = (counts: Float64Array) => counts.reduce((total, count) => total + count, 0);
-  const lost = [...agent.losses()];
-  const exported = sum(ledger.exported) + ledger.exportedMixed;
-  const total = lost.reduce((all, { count }) => all + count, 0);
-  const reasons = lost.map(
+  const { events, mixed, totals } = new StatusSource(agent, { destination: '', sends: false }).read();
+  const { exported, lost } = totals;
+  if (lost > 0) for (const line of ledgerTable({ events, mixed, totals })) log.info(line);
+  const filtered = agent.ledger.filtered.reduce((total, count) => total + count, 0);
+  const reasons = [...agent.losses()].map(
     ({ event, reason, count }) => `${count} ${event.replace('agentsmith.', '')} ${reason}`,
   );
   log.info(
-    `${exported} delivered, ${sum(ledger.filtered)} filtered, ${total} lost${total > 0 ? ` (${reasons.join(', ')})` : ''}`,
+    `${exported} delivered, ${filtered} filtered, ${lost} lost${lost > 0 ? ` (${reasons.join(', ')})` : ''}`,
   );
 }
 
@@ -214,6 +220,7 @@ async function runAgent(
   agent: Agent,
   settings: Settings,
   ended: Promise<Error | undefined>,
+  attendants?: Attendants,
 ): Promise<ExitCode> {
   let stop: (error?: Error) => void = () => {};
   const stopped = new Promise<Error | undefined>((resolve) => {
@@ -235,10 +242,13 @@ async function runAgent(
   // Only now, when Ctrl-C is heard.
   if (!settings.fast) log.info(howToStop(settings));
   await agent.start();
+  attendants?.ready();
   const timer = settings.duration === undefined ? undefined : setTimeout(() => stop(), settings.duration);
   const error = await Promise.race([stopped, ended]);
   clearTimeout(timer);
+  attendants?.stopping();
   await agent.stop(FLUSH_MS);
+  attendants?.close();
   process.off('SIGINT', onSignal);
   process.off('SIGTERM', onSignal);
   tellLedger(agent);
@@ -258,23 +268,32 @@ export async function runCommand(line: CommandLine, reread: () => Promise<Comman
   const stopReloading =
     settings.config === undefined ? () => {} : onHangup(line, reread, (...both) => apply(...both));
   try {
-    const { agent, sensor } = watch(settings);
+    const { agent, sensor, source, resource } = watch(settings);
     apply = (next, before) => reconfigure(agent, sensor, next, before);
-    return await runAgent(agent, settings, new Promise(() => {}));
+    const attendants = await attend(agent, settings, source, resource);
+    return await runAgent(agent, settings, new Promise(() => {}), attendants);
   } finally {
     stopReloading();
   }
 }
 
 /** Opens the kernel and makes the agent. @throws SensorError, EndpointError, OutputFileError */
-function watch(settings: Settings): { readonly agent: Agent; readonly sensor: LiveSensor } {
+function watch(settings: Settings): {
+  readonly agent: Agent;
+  readonly sensor: LiveSensor;
+  readonly source: StatusSource;
+  readonly resource: Resource;
+} {
   const events = chosenEvents(settings);
-  const { words, ...exporting } = destination(settings);
-  const source = openHost(settings, events);
-  tellHooks(source.sensor, events);
+  // Nothing is sent before the agent runs.
+  const { words, resource, ...exporting } = destination(settings, (status) => source.receiver(status));
+  const host = openHost(settings, events);
+  tellHooks(host.sensor, events);
   log.info(`records: ${words}`);
   if (settings.noRedact) log.warn('secrets in arguments and environment are shown (--no-redact)');
-  return { agent: agentOf(settings, source, exporting), sensor: source.sensor };
+  const agent = agentOf(settings, host, exporting);
+  const source = new StatusSource(agent, { destination: words, sends: settings.exporting });
+  return { agent, sensor: host.sensor, source, resource };
 }
 
 /** Changes what the kernel sends and what is made of it; all of it or nothing. */
@@ -301,7 +320,7 @@ function reconfigure(agent: Agent, sensor: LiveSensor, next: Settings, before: S
 export async function replayCommand(file: string, settings: Settings): Promise<ExitCode> {
   const { promise: ended, resolve: onEnd } = Promise.withResolvers<Error | undefined>();
   const source = openRecording(file, { fast: settings.fast, onEnd });
-  const { words, ...exporting } = destination(settings);
+  const { words, resource: _, ...exporting } = destination(settings, () => {});
   log.info(`records: ${words}`);
   return runAgent(agentOf(settings, source, exporting), settings, ended);
 }

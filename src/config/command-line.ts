@@ -44,7 +44,7 @@ export function configFileOf(
   events: EventNames,
 ): Named<string> | undefined {
   const { flags, words } = readArguments(args);
-  if (flags.has('help') || flags.has('version') || words[0] === 'completion') return undefined;
+  if (flags.has('help') || flags.has('version') || isPlain(words[0])) return undefined;
   const sources: Sources = { flags, env, file: undefined, events, warn: () => {} };
   const check = winner('check', sources);
   const isChecked = words[0] === 'config' && check.value !== undefined;
@@ -78,7 +78,7 @@ export function parseCommandLine(
         events,
         warn: () => {},
       }
-    : { flags, env: command === 'completion' ? {} : env, file, events, warn: (line) => warnings.add(line) };
+    : { flags, env: isPlain(command) ? {} : env, file, events, warn: (line) => warnings.add(line) };
   const values: Partial<Record<OptionName, unknown>> = {};
   const origins = new Map<OptionName, Origin>();
   for (const name of OPTION_NAMES) {
@@ -103,6 +103,9 @@ export function parseCommandLine(
   const settings: Settings = { ...options, ...to, attributes, receivers: receivers(options, to, sources) };
   return { command, file: argument, settings, origins, attributeOrigins, warnings: [...warnings] };
 }
+
+/** Commands that have nothing to do with how an agent is set up. */
+const isPlain = (command: string | undefined) => command === 'completion' || command === 'status';
 
 /** The value that counts; of an option that adds, what all sources say. */
 function whole(name: OptionName, sources: Sources): Found {

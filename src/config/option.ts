@@ -9,6 +9,10 @@ export const COMMANDS = {
   config: { argument: undefined, about: 'print every setting with where it comes from; secrets are hidden' },
   record: { argument: 'FILE', about: 'write raw events to FILE (with every secret: mode 0600)' },
   replay: { argument: 'FILE', about: 'run a recording through everything behind the kernel; needs no root' },
+  status: {
+    argument: undefined,
+    about: 'what a running agent counts: events, losses, receiver, time of hooks',
+  },
   completion: { argument: 'bash|zsh|fish', about: 'print a script that completes our flags in that shell' },
 } as const;
 

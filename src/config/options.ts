@@ -26,7 +26,7 @@ export const flagOf = (name: OptionName): string =>
 
 /** `ringSize` → `AGENTSMITH_RING_SIZE`; what is asked once has no variable. */
 export const variableOf = (name: OptionName): string | undefined =>
-  name === 'help' || name === 'version' || name === 'check'
+  ['help', 'version', 'check', 'pid', 'watch'].includes(name)
     ? undefined
     : `AGENTSMITH_${flagOf(name).slice(2).replaceAll('-', '_').toUpperCase()}`;
 

@@ -89,6 +89,22 @@ export function output(text: string): Output {
   }
 }
 
+/** Where a server listens. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `HOST:PORT`, `[::1]:PORT`, or PORT on 127.0.0.1. */
+export function endpoint(text: string): Endpoint {
+  const [, bracketed, plain, digits = ''] =
+    /^(?:\[([0-9a-fA-F:]+)\]:|([^[\]:\s]+):)?(\d{1,5})$/.exec(text.trim()) ?? [];
+  const port = Number(digits);
+  if (digits === '' || port > 65_535)
+    throw new UsageError(`"${text}" is no HOST:PORT, such as 127.0.0.1:13134`);
+  return { host: bracketed ?? plain ?? '127.0.0.1', port };
+}
+
 /** A process id: at most 2^22, the kernel's own limit. */
 export function processId(text: string): number {
   const pid = /^\d{1,7}$/.test(text) ? Number(text) : 0;

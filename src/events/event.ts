@@ -61,6 +61,11 @@ export interface RecordOptions {
   hookOf(program: string): string | undefined;
 }
 
+/** A map as attribute. */
+export interface AttributeMap {
+  readonly [key: string]: AttributeValue;
+}
+
 /** A record for people, user processors and tests. */
 export interface ReadableEvent {
   readonly eventName: string;
@@ -70,6 +75,8 @@ export interface ReadableEvent {
   readonly observed: bigint;
   readonly body: string | undefined;
   readonly attributes: Record<string, AttributeValue>;
+  /** Attributes that are maps: only rare records of the agent's own have some. */
+  readonly maps?: Readonly<Record<string, AttributeMap>>;
 }
 
 /** An event that can be executed both ways. */

@@ -28,7 +28,6 @@ import {
   protobufRecord,
   type RecordEncoder,
   readableToJson,
-  SCOPE,
   type Temporality,
 } from './otel.ts';
 import { isSameReceiver, type Receiver } from './receiver.ts';
@@ -71,6 +70,8 @@ export interface ExporterOptions extends MetricsOptions {
   readonly queueBytes: number;
   readonly batching: Batching;
   onState(status: ReceiverStatus): void;
+  /** As onState, for machines: every change, however often. */
+  onOutcome?(status: ReceiverStatus): void;
   /** Of an accepted batch some records were refused. */
   onPartial(rejected: number, message: string): void;
 }
@@ -100,7 +101,7 @@ const CONNECTION_KINDS: ReadonlySet<ExportErrorKind> = new Set([
 function meterProvider(
   options: MetricsOptions,
   logs?: { readonly receiver: Receiver; readonly connection: GrpcConnection | undefined },
-): MeterProvider {
+): ReturnType<typeof createMeterProvider> {
   const { metrics, resource, metricTimes: times, temporality, printMetrics } = options;
   const readers: MetricReader[] = [];
   if (metrics) {
@@ -131,8 +132,7 @@ export class Meters {
   readonly #provider: MeterProvider;
 
   constructor(options: MetricsOptions) {
-    this.#provider = meterProvider(options);
-    this.meter = this.#provider.getMeter(SCOPE.name, SCOPE.version);
+    ({ provider: this.#provider, meter: this.meter } = meterProvider(options));
   }
 
   /** Sends the last counters, for at most a second. */
@@ -189,9 +189,9 @@ export class FastExporter implements Exporter {
     const { batching } = options;
     this.#queueRecords = batching.queueRecords ?? Number.POSITIVE_INFINITY;
     const connection = options.logs.protocol === 'grpc' ? new GrpcConnection(options.logs) : undefined;
-    const meters = meterProvider(options, { receiver: options.logs, connection });
+    const { provider: meters, meter } = meterProvider(options, { receiver: options.logs, connection });
     this.#meters = meters;
-    this.meter = meters.getMeter(SCOPE.name, SCOPE.version);
+    this.meter = meter;
     const { batches, encode, split } = writing(options, (batch) => this.#offer(batch));
     this.#batches = batches;
     this.encode = encode;
@@ -216,14 +216,15 @@ export class FastExporter implements Exporter {
         options.onPartial(rejected, message);
       },
       onState: options.onState,
+      ...(options.onOutcome && { onOutcome: options.onOutcome }),
     });
-    const provider = createLoggerProvider(
+    const loggers = createLoggerProvider(
       options.resource,
       encode,
       (record, name, severity) => this.appendRecord(record, this.#received(name), severity),
       batching.limits,
     );
-    this.#logger = loggerOf(provider);
+    this.#logger = loggerOf(loggers);
   }
 
   #offer(batch: Batch): void {
@@ -295,17 +296,22 @@ export class StockExporter implements Exporter {
   readonly #ledger: Ledger;
   readonly #abort = new Abort();
 
-  private constructor(provider: LoggerProvider, meters: MeterProvider, ledger: Ledger) {
+  private constructor(
+    provider: LoggerProvider,
+    { provider: meters, meter }: ReturnType<typeof createMeterProvider>,
+    ledger: Ledger,
+  ) {
     this.#provider = provider;
     this.#logger = loggerOf(provider);
     this.#meters = meters;
     this.#ledger = ledger;
-    this.meter = meters.getMeter(SCOPE.name, SCOPE.version);
+    this.meter = meter;
   }
 
   /** Loads the stock exporter, and for gRPC grpc-js. */
   static async create(options: ExporterOptions, ledger: Ledger): Promise<StockExporter> {
     const count = (names: readonly string[], isExported: boolean) => {
+      if (isExported) ledger.exportedAt = Date.now();
       for (const name of names) {
         if (isExported) ledger.exported[ledger.typeOf(name)]!++;
         else ledger.lost(ledger.typeOf(name), 'rejected');

@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ReadableEvent } from '../events/event.ts';
+import type { AttributeMap, ReadableEvent } from '../events/event.ts';
 import type { AttributeValue } from '../otlp-writer.ts';
 
 /** AnyValue in the JSON mapping of OTLP (64-bit integers are strings). */
-function anyValue(value: AttributeValue): object {
+function anyValue(value: AttributeValue | AttributeMap): object {
   if (typeof value === 'string') return { stringValue: value };
   if (typeof value === 'boolean') return { boolValue: value };
   if (typeof value === 'number')
     return Number.isInteger(value) ? { intValue: `${value}` } : { doubleValue: value };
-  return { arrayValue: { values: value.map(anyValue) } };
+  if (isList(value)) return { arrayValue: { values: value.map(anyValue) } };
+  return { kvlistValue: { values: keyValues(value) } };
 }
+
+/** `Array.isArray` does not know readonly arrays. */
+const isList = (value: readonly string[] | AttributeMap): value is readonly string[] => Array.isArray(value);
+
+const keyValues = (attributes: Readonly<Record<string, AttributeValue | AttributeMap>>): object[] =>
+  Object.entries(attributes).map(([key, value]) => ({ key, value: anyValue(value) }));
 
 /** The whole record as one line: a LogRecord in the JSON mapping of OTLP, without resource and scope. */
 export function jsonLine(record: ReadableEvent): string {
@@ -19,6 +26,6 @@ export function jsonLine(record: ReadableEvent): string {
     severityNumber: record.severityNumber,
     eventName: record.eventName,
     ...(record.body !== undefined && { body: { stringValue: record.body } }),
-    attributes: Object.entries(record.attributes).map(([key, value]) => ({ key, value: anyValue(value) })),
+    attributes: keyValues({ ...record.attributes, ...record.maps }),
   });
 }

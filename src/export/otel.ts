@@ -4,7 +4,7 @@
  * The only door to the OpenTelemetry SDK: providers, processors, metric export. Nothing else imports sdk-logs or
  * sdk-metrics, but for the stock lane (stock.ts), which loads them when it is asked for.
  */
-import { diag, type Logger, type LogRecord, type SeverityNumber } from '@opentelemetry/api';
+import { diag, type Logger, type LogRecord, type Meter, type SeverityNumber } from '@opentelemetry/api';
 import {
   ExportResultCode,
   globalErrorHandler,
@@ -30,6 +30,7 @@ import {
 } from '@opentelemetry/sdk-logs';
 import {
   AggregationTemporality,
+  DataPointType,
   InstrumentType,
   MeterProvider,
   type MetricReader,
@@ -43,6 +44,7 @@ import type { AttributeLimits } from '../events/limits.ts';
 import type { Envelope } from './batches.ts';
 import { ExportError } from './export-error.ts';
 import type { GrpcConnection } from './grpc-connection.ts';
+import { type CountedHistogram, HistogramProducer } from './histogram-producer.ts';
 import type { JsonEnvelope } from './json-batches.ts';
 import { componentType, responseAttributes } from './log-sender.ts';
 import { metricLines } from './metric-lines.ts';
@@ -328,7 +330,7 @@ export function emit(logger: Logger, event: ReadableEvent): void {
     observedTimestamp: hrTime(event.observed),
     severityNumber: event.severityNumber as SeverityNumber,
     ...(event.body !== undefined && { body: event.body }),
-    attributes: event.attributes as NonNullable<LogRecord['attributes']>,
+    attributes: { ...event.attributes, ...event.maps } as NonNullable<LogRecord['attributes']>,
   };
   logger.emit(record);
 }
@@ -368,9 +370,26 @@ export interface MetricTimes {
   readonly timeoutMillis: number;
 }
 
+/** What brings counted histograms to a reader, and all those of a meter's readers. */
+const producers = new WeakMap<MetricReader | Meter, readonly HistogramProducer[]>();
+
 /** Instruments of the agent, read by the readers; none: they cost nothing. */
-export function createMeterProvider(resource: Resource, readers: readonly MetricReader[]): MeterProvider {
-  return new MeterProvider({ resource, readers: [...readers] });
+export function createMeterProvider(
+  resource: Resource,
+  readers: readonly MetricReader[],
+): { readonly provider: MeterProvider; readonly meter: Meter } {
+  const provider = new MeterProvider({ resource, readers: [...readers] });
+  const meter = provider.getMeter(SCOPE.name, SCOPE.version);
+  producers.set(
+    meter,
+    readers.flatMap((reader) => producers.get(reader) ?? []),
+  );
+  return { provider, meter };
+}
+
+/** A histogram that is counted elsewhere goes where the instruments of the meter go. */
+export function addHistogram(meter: Meter, histogram: CountedHistogram): void {
+  for (const producer of producers.get(meter) ?? []) producer.add(histogram);
 }
 
 function periodic(
@@ -378,12 +397,23 @@ function periodic(
   { intervalMillis, timeoutMillis }: MetricTimes,
 ): MetricReader {
   tellSdkErrors();
-  return new PeriodicExportingMetricReader({
+  const temporality =
+    exporter.selectAggregationTemporality?.(InstrumentType.HISTOGRAM) ?? AggregationTemporality.CUMULATIVE;
+  const producer = new HistogramProducer({
+    scope: { name: SCOPE.name, version: SCOPE.version! },
+    kind: DataPointType.EXPONENTIAL_HISTOGRAM,
+    temporality,
+    isDelta: temporality === AggregationTemporality.DELTA,
+  });
+  const reader = new PeriodicExportingMetricReader({
+    metricProducers: [producer],
     exporter,
     exportIntervalMillis: intervalMillis,
     // The reader takes no longer time than its interval.
     exportTimeoutMillis: Math.min(intervalMillis, timeoutMillis),
   });
+  producers.set(reader, [producer]);
+  return reader;
 }
 
 /** Metrics as lines of text, a data point each. */

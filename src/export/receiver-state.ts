@@ -13,18 +13,30 @@ const QUIET_MS = 60_000;
  */
 export class ReceiverState {
   readonly #tell: (status: ReceiverStatus) => void;
+  readonly #observe: (status: ReceiverStatus) => void;
+  #failing: ExportErrorKind | undefined;
   readonly #now: () => number;
   readonly #toldAt = new Map<ExportErrorKind, number>();
   readonly #toldNow = new Set<ExportErrorKind>();
 
-  /** @param now monotonic milliseconds */
-  constructor(tell: (status: ReceiverStatus) => void, now: () => number = () => performance.now()) {
+  /**
+   * @param now monotonic milliseconds
+   * @param observe is told of every change, also of those that are no news
+   */
+  constructor(
+    tell: (status: ReceiverStatus) => void,
+    now: () => number = () => performance.now(),
+    observe: (status: ReceiverStatus) => void = () => {},
+  ) {
     this.#tell = tell;
+    this.#observe = observe;
     this.#now = now;
   }
 
   /** An attempt failed, finally or not. */
   failed(error: ExportError): void {
+    if (this.#failing !== error.kind) this.#observe({ ok: false, error });
+    this.#failing = error.kind;
     if (this.#toldNow.has(error.kind)) return;
     const now = this.#now();
     const last = this.#toldAt.get(error.kind);
@@ -36,6 +48,8 @@ export class ReceiverState {
 
   /** A request was accepted. */
   succeeded(): void {
+    if (this.#failing !== undefined) this.#observe({ ok: true });
+    this.#failing = undefined;
     if (this.#toldNow.size === 0) return;
     this.#toldNow.clear();
     this.#tell({ ok: true });

@@ -31,6 +31,8 @@ export interface SenderOptions extends Pick<RetryOptions, 'random' | 'sleep' | '
   readonly onPartial: (batch: Batch, rejected: number, message: string) => void;
   /** The receiver became unreachable, is so for a new reason, or takes records again. */
   readonly onState: (status: ReceiverStatus) => void;
+  /** Every change of it, however often. */
+  readonly onOutcome?: (status: ReceiverStatus) => void;
 }
 
 /**
@@ -78,7 +80,7 @@ export class Sender {
     this.#options = options;
     this.#maxBytes = options.maxQueueBytes ?? MAX_QUEUE_BYTES;
     this.#maxInFlight = options.maxInFlight ?? MAX_IN_FLIGHT;
-    const state = new ReceiverState(options.onState, options.now);
+    const state = new ReceiverState(options.onState, options.now, options.onOutcome);
     this.#transport = new RetryingTransport(options.transport, {
       ...options,
       onFailure: (error) => {

@@ -3,11 +3,12 @@ import { closeSync, existsSync, readFileSync } from 'node:fs';
 import type { FilterRule } from '../config/filters.ts';
 import { counters, EventType, LAYOUT_ID } from '../decode/layout.gen.ts';
 import { RecordBatch } from '../decode/record.ts';
-import type { KernelCounts } from '../ledger.ts';
+import { type KernelCounts, NO_COUNTS } from '../ledger.ts';
 import { Budgets, type Limited } from './budgets.ts';
 import { type CgroupRoot, cgroup2Mounts, findCgroupRoot } from './cgroup.ts';
 import { filterLookups, KernelFilters } from './filters.ts';
 import { Guard, type HookChange } from './guard.ts';
+import { HOOK_TIME_WORDS, HookTimes } from './hook-times.ts';
 import type { Native, NativeSensor } from './native.ts';
 import type { Hooked, HookReport, Sensor } from './sensor.ts';
 import { type Tier, Tiers, withoutOptional } from './tiers.ts';
@@ -98,6 +99,7 @@ export class LiveSensor implements Sensor {
   readonly #counters = new Float64Array(counters.SIZE / 8);
   /** What the counters said when the sensor was stopped. */
   readonly #last = new Map<number, KernelCounts>();
+  readonly #lastTimes = new Map<number, HookTimes>();
   #lastBudgets: ReturnType<NativeSensor['entries']> | undefined;
   #offset = 0n;
   #onBatch: ((batch: RecordBatch) => void) | undefined;
@@ -236,14 +238,17 @@ export class LiveSensor implements Sensor {
     this.#sensor.detach();
     for (let bytes = this.#sensor.drain(); bytes > 0; bytes = this.#sensor.drain()) this.#deliver(bytes);
     if (this.#rateLimit > 0) this.#lastBudgets = this.#sensor.entries('budgets');
-    for (let type = 0; type < EventType.TYPES; type++) this.#last.set(type, this.counts(type));
+    for (let type = 0; type < EventType.TYPES; type++) {
+      this.#last.set(type, this.counts(type));
+      this.#lastTimes.set(type, this.hookTimes(type));
+    }
     this.#sensor.close();
   }
 
   counts(type: number): KernelCounts {
     const last = this.#last.get(type);
     if (last) return last;
-    this.#sensor.counters(type, this.#counters);
+    if (!this.#sensor.sum('counts', type, this.#counters)) return NO_COUNTS;
     const word = (field: { offset: number }) => this.#counters[field.offset / 8]!;
     return {
       attempted: word(counters.attempted),
@@ -254,6 +259,14 @@ export class LiveSensor implements Sensor {
       rateLimited: word(counters.rateLimited),
       noMemory: word(counters.noMemory),
     };
+  }
+
+  hookTimes(type: number): HookTimes {
+    const last = this.#lastTimes.get(type);
+    if (last) return last;
+    const words = new Float64Array(HOOK_TIME_WORDS);
+    this.#sensor.sum('hook_times', type, words);
+    return new HookTimes(words);
   }
 
   get ringUsed(): number {

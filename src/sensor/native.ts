@@ -15,8 +15,8 @@ export interface NativeSensor {
   verify(): { readonly programs: readonly string[]; readonly globals: readonly string[] };
   start(onBatch: (bytes: number) => void): void;
   drain(): number;
-  /** The words of struct counters of one event type. */
-  counters(type: number, out: Float64Array): void;
+  /** The words of a value of a per-CPU array, summed over the CPUs; false when the map has other values. */
+  sum(map: string, key: number, out: Float64Array): boolean;
   ringUsed(): number;
   forget(pid: number, startLow: number, startHigh: number): void;
   exclude(pid: number): boolean;
@@ -56,6 +56,15 @@ export interface Native {
   setCgroupNamespace(fd: number): void;
   probeTrampoline(): boolean;
   enableStats(): number;
+  /** [pid, uid] of the process at the other end of a unix socket. */
+  peerCredentials(fd: number): readonly [pid: number, uid: number];
+  /** Never waits; `@name` is an abstract socket. */
+  sendDatagram(path: string, text: string): void;
+  /** Of the calling thread; false when this kernel has no capability of that number. */
+  dropBoundingCapability(capability: number): boolean;
+  clearInheritableCapabilities(): void;
+  setNoNewPrivileges(): void;
+  raiseMemoryLock(): void;
 }
 
 /** From src/ and from build/src/ alike: the addon as it was built here, or as it was shipped. */

@@ -3,6 +3,7 @@ import type { RecordBatch } from '../decode/record.ts';
 import type { KernelCounts } from '../ledger.ts';
 import type { Limited } from './budgets.ts';
 import type { HookChange } from './guard.ts';
+import type { HookTimes } from './hook-times.ts';
 
 /** One program of the BPF object: where it is attached, or why it is not (`error` is empty when it is). */
 export interface HookReport {
@@ -77,6 +78,8 @@ export interface Sensor {
   stop(): Promise<void>;
   /** Kernel counters by event type. */
   counts(type: number): KernelCounts;
+  /** How long the kernel's programs of an event ran; a recording does not know. */
+  hookTimes?(type: number): HookTimes;
   readonly ringUsed: number;
   readonly ringBytes: number;
   /** What single processes lost to the rate limit since the last call. */

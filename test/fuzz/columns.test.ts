@@ -40,17 +40,17 @@ import {
 const lanes = fc.constantFrom(...LANES);
 
 const RECORDS: Readonly<Record<string, [number, fc.Arbitrary<Buffer>]>> = {
-  exec: [6000, execValues.map(exec)],
-  exit: [5000, exitValues.map(exit)],
-  connect: [9000, connectValues.map(connect)],
-  'dns query': [5000, dnsValues.map(dnsQuery)],
-  'dns answer': [5000, dnsValues.map(dnsAnswer)],
-  bind: [4000, bindValues.map(bind)],
-  'credential change': [4000, credentialValues.map(credentialChange)],
-  ptrace: [4000, ptraceValues.map(ptrace)],
-  'module load': [3000, moduleValues.map(moduleLoad)],
-  'BPF load': [3000, bpfValues.map(bpfLoad)],
-  'a file event': [6000, fc.tuple(fileValues, fileType).map(([values, type]) => file(values, type))],
+  exec: [4000, execValues.map(exec)],
+  exit: [3000, exitValues.map(exit)],
+  connect: [5000, connectValues.map(connect)],
+  'dns query': [2500, dnsValues.map(dnsQuery)],
+  'dns answer': [2500, dnsValues.map(dnsAnswer)],
+  bind: [2000, bindValues.map(bind)],
+  'credential change': [2000, credentialValues.map(credentialChange)],
+  ptrace: [2000, ptraceValues.map(ptrace)],
+  'module load': [1500, moduleValues.map(moduleLoad)],
+  'BPF load': [1500, bpfValues.map(bpfLoad)],
+  'a file event': [3000, fc.tuple(fileValues, fileType).map(([values, type]) => file(values, type))],
 };
 
 describe('for any record, straight bytes are those of the official serializer:', function () {

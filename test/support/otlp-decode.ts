@@ -52,6 +52,9 @@ export interface Point {
   readonly sum?: number;
   readonly bucketCounts?: readonly (number | bigint)[];
   readonly explicitBounds?: readonly number[];
+  /** Of an exponential histogram, whose positive buckets are then in `bucketCounts`. */
+  readonly scale?: number;
+  readonly offset?: number;
 }
 
 /** A metric as a test wants to read it. */
@@ -140,6 +143,7 @@ function metricOf(metric: Message): Omit<Metric, keyof Origin> {
 }
 
 function pointOf(point: Message): Point {
+  const positive = point.positive as Message | undefined;
   const value = point.asInt !== undefined ? integer(point.asInt) : (point.asDouble as number | undefined);
   return {
     attributes: attributesOf(point.attributes),
@@ -150,6 +154,11 @@ function pointOf(point: Message): Point {
     ...(point.sum !== undefined && { sum: point.sum as number }),
     ...(point.bucketCounts !== undefined && { bucketCounts: (point.bucketCounts as string[]).map(integer) }),
     ...(point.explicitBounds !== undefined && { explicitBounds: point.explicitBounds as number[] }),
+    ...(positive && {
+      scale: Number(point.scale ?? 0),
+      offset: Number(positive.offset ?? 0),
+      bucketCounts: (positive.bucketCounts as string[]).map(integer),
+    }),
   };
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The examples run as their first lines say.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { needsCommand } from '../support/needs.ts';
 import { repository } from '../support/repository.ts';
 
 const string = (key: string, stringValue: string) => ({ key, value: { stringValue } });
@@ -38,5 +39,18 @@ describe('examples/who-connected.mjs', () => {
       said.toString(),
       '2\t/usr/bin/curl 192.0.2.1:443 ok\n1\t/usr/bin/curl 192.0.2.1:443 ECONNREFUSED\n',
     );
+  });
+});
+
+describe('examples/systemd/agentsmith-otel.service', () => {
+  it('is a unit that systemd takes without a word', function () {
+    needsCommand(this, 'systemd-analyze', '--version');
+    const folder = mkdtempSync(join(tmpdir(), 'agentsmith-unit-'));
+    const unit = join(folder, 'agentsmith-otel.service');
+    const text = readFileSync(join(repository, 'examples/systemd/agentsmith-otel.service'), 'utf8');
+    writeFileSync(unit, text.replace('ExecStart=/usr/bin/node', `ExecStart=${process.execPath}`));
+    const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', unit], { encoding: 'utf8' });
+    rmSync(folder, { recursive: true });
+    assert.deepEqual([status, stdout, stderr], [0, '', '']);
   });
 });

@@ -130,7 +130,7 @@ export const EXPORT = {
   }),
   output: optional<Output>({
     group: 'Export',
-    commands: RECORDS,
+    commands: [...RECORDS, 'status'],
     value: 'console|json|none|file:PATH',
     initially: 'console, none when records are sent',
     help: "what to print for each record: a line to read, the whole record as JSON, nothing; or a file in the Collector's format",

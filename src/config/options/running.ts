@@ -10,7 +10,19 @@ import {
   STREAM,
   setting,
 } from '../option.ts';
-import { count, duration, mebibytes, oneOf, path, powerOfTwoSize, size, time } from '../values.ts';
+import {
+  count,
+  duration,
+  type Endpoint,
+  endpoint,
+  mebibytes,
+  oneOf,
+  path,
+  powerOfTwoSize,
+  processId,
+  size,
+  time,
+} from '../values.ts';
 
 const MIB = 2 ** 20;
 
@@ -92,6 +104,40 @@ export const RUNNING = {
     show: time,
     parse: duration,
   }),
+  heartbeat: setting<number>({
+    group: 'Diagnostics',
+    commands: ['run', 'config'],
+    value: 'TIME',
+    initial: '30s',
+    help: 'how often the agent sends a record that it is alive (entity.state); 0 for never',
+    show: (ms) => (ms === 0 ? '0' : time(ms)),
+    parse: (text) => (text.trim() === '0' ? 0 : duration(text)),
+  }),
+  health: optional<Endpoint>({
+    group: 'Diagnostics',
+    commands: ['run', 'config'],
+    value: 'HOST:PORT',
+    bare: '127.0.0.1:13134',
+    initially: 'none',
+    help: 'answer HTTP probes there: 200 when the agent is ready, else 503 with reasons; a PORT alone is on 127.0.0.1',
+    show: ({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`,
+    parse: endpoint,
+  }),
+  pid: optional<number>({
+    group: 'Diagnostics',
+    commands: ['status'],
+    value: 'PID',
+    initially: 'all of them',
+    once: true,
+    help: 'only the agent with this process id',
+    parse: processId,
+  }),
+  watch: flag({
+    group: 'Diagnostics',
+    commands: ['status'],
+    once: true,
+    help: 'again each second until the agent ends, or Ctrl-C',
+  }),
   check: optional<string>({
     group: 'Diagnostics',
     commands: ['config'],
@@ -130,14 +176,14 @@ export const RUNNING = {
   }),
   version: flag({
     group: 'Diagnostics',
-    commands: [...EVERYWHERE, 'completion'],
+    commands: [...EVERYWHERE, 'status', 'completion'],
     short: 'V',
     once: true,
     help: 'print the version',
   }),
   help: flag({
     group: 'Diagnostics',
-    commands: [...EVERYWHERE, 'completion'],
+    commands: [...EVERYWHERE, 'status', 'completion'],
     short: 'h',
     once: true,
     help: 'print this text',

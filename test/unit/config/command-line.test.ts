@@ -53,6 +53,7 @@ describe('parseCommandLine', () => {
       noRedact: false,
       noBody: false,
       filter: [],
+      heartbeat: 30_000,
       rateLimit: 0,
       ringSize: 8 * 2 ** 20,
       queueSize: 64 * 2 ** 20,
@@ -63,6 +64,7 @@ describe('parseCommandLine', () => {
       logLevel: 'info',
       noColor: false,
       version: false,
+      watch: false,
       help: false,
     });
     for (const [name, origin] of origins) assert.equal(origin.name, 'default', name);
@@ -150,7 +152,7 @@ describe('parseCommandLine', () => {
     ['--zzz', /unknown option --zzz; see --help/],
     [
       'docter',
-      /unknown command "docter" \(did you mean doctor\?\); there are run, doctor, config, record, replay, completion/,
+      /unknown command "docter" \(did you mean doctor\?\); there are run, doctor, config, record, replay, status, completion/,
     ],
     ['record', /record needs a file: agentsmith-otel record FILE/],
     ['replay a b', /takes no argument "b"/],

@@ -5,6 +5,7 @@ import { UsageError } from '../../../src/config/usage-error.ts';
 import {
   count,
   duration,
+  endpoint,
   eventNames,
   matches,
   output,
@@ -35,6 +36,19 @@ describe('values', () => {
     }
     for (const text of ['', '0', '-1', '5 m', '1x', 's', '25d', '1e3', '999999999d'])
       assert.throws(() => duration(text), UsageError, text);
+  });
+
+  it('read where a server listens', () => {
+    for (const [text, host, port] of [
+      ['13134', '127.0.0.1', 13_134],
+      ['127.0.0.1:0', '127.0.0.1', 0],
+      ['[::1]:80', '::1', 80],
+      ['localhost:65535', 'localhost', 65_535],
+    ] as const) {
+      assert.deepEqual(endpoint(text), { host, port }, text);
+    }
+    for (const text of ['', ':1', '::1:80', 'a', 'a:', '1.2.3.4:65536', 'a b:1', '[x]:1'])
+      assert.throws(() => endpoint(text), UsageError, text);
   });
 
   it('read up to 8 ports', () => {
