@@ -30,7 +30,11 @@ const { EVASION_OUTCOMES, EVASION_TIER } = process.env;
 /** One watch for all tricks that want nothing special: a pending connect within the first retry of a SYN. */
 const SHARED: WatchOptions = { pendingAfterMs: 500, dnsPorts: [53, 5353] };
 let shared: Watch | undefined;
-after(() => shared?.close());
+after(function () {
+  // Detaching some hundred trampolines takes a kernel that is emulated longer than mocha waits.
+  this.timeout(scaled(60_000));
+  return shared?.close();
+});
 
 function open(context: Mocha.Context, options?: WatchOptions): Watch {
   const tier = EVASION_TIER === 'B' ? { trampolines: false } : {};
