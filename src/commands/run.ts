@@ -15,6 +15,7 @@ import { hostFacts, hostResource } from '../export/resource.ts';
 import { log } from '../log.ts';
 import type { LiveSensor } from '../sensor/live.ts';
 import { openHost, openRecording, type Source } from '../sources.ts';
+import { type Keeping, openKeeping } from './keeping.ts';
 import { chosenEvents, howToStop, tellHooks } from './live.ts';
 import { openReceiver, receiverWords } from './receivers.ts';
 import { onHangup } from './reload.ts';
@@ -54,7 +55,7 @@ function printing(settings: Settings): Pick<AgentOptions, 'print' | 'flushPrint'
   return { print: printer.print, flushPrint: printer.flush };
 }
 
-interface Destination extends Pick<AgentOptions, 'exporter' | 'meters'> {
+interface Destination extends Pick<AgentOptions, 'exporter' | 'meters' | 'kept'> {
   /** For people: where records go. */
   readonly words: string;
 }
@@ -120,13 +121,14 @@ function withoutReceiver(settings: Settings, resource: Resource): Destination {
 const fileWords = (path: string): string => `${path} (OTLP-JSON, one request a line)`;
 
 /** Where the settings send records. @throws EndpointError */
-function destination(settings: Settings): Destination {
+function destination(settings: Settings, keeping: Keeping | undefined): Destination {
   const resource = resourceOf(settings);
   if (!settings.receivers.logs) return withoutReceiver(settings, resource);
   const file = fileOf(settings);
   const logs = openReceiver(settings.receivers.logs);
   const receiver: DestinationOptions['receiver'] = {
     ...metricsOptions(settings),
+    ...(keeping && { kept: keeping }),
     pipeline: settings.pipeline,
     logs,
     queueBytes: settings.queueSize,
@@ -139,10 +141,7 @@ function destination(settings: Settings): Destination {
     },
     onState: (status) => {
       if (status.ok) log.info(`${logs.url}: takes records again`);
-      else
-        log.warn(
-          `${status.error.message}; records are kept within ${settings.queueSize >> 20} MiB and sent later`,
-        );
+      else log.warn(`${status.error.message}; records are kept within ${keptWithin(settings, keeping)}`);
     },
     onMetricsState: (status) => {
       if (status.ok) log.info(`${receiver?.metrics?.url}: takes metrics again`);
@@ -156,7 +155,12 @@ function destination(settings: Settings): Destination {
   return {
     words: words.join(' and '),
     exporter: exporterFor({ resource, receiver, ...(file && { file }) })!,
+    ...(keeping && { kept: { uncleanSince: keeping.mark.uncleanSince, spool: keeping.spool } }),
   };
+}
+
+function keptWithin({ queueSize, spoolSize }: Settings, keeping: Keeping | undefined): string {
+  return `${(keeping ? spoolSize : queueSize) / 2 ** 20} MiB${keeping ? ' on disk' : ''} and sent later`;
 }
 
 function limitsOf({ attributeCountLimit, attributeValueLengthLimit }: Settings): AttributeLimits {
@@ -201,11 +205,12 @@ function tellLedger(agent: Agent): void {
   const lost = [...agent.losses()];
   const exported = sum(ledger.exported) + ledger.exportedMixed;
   const total = lost.reduce((all, { count }) => all + count, 0);
+  const spooled = sum(ledger.spooled);
   const reasons = lost.map(
     ({ event, reason, count }) => `${count} ${event.replace('agentsmith.', '')} ${reason}`,
   );
   log.info(
-    `${exported} delivered, ${sum(ledger.filtered)} filtered, ${total} lost${total > 0 ? ` (${reasons.join(', ')})` : ''}`,
+    `${exported} delivered, ${sum(ledger.filtered)} filtered, ${total} lost${total > 0 ? ` (${reasons.join(', ')})` : ''}${spooled > 0 ? `; ${spooled} wait on disk` : ''}`,
   );
 }
 
@@ -249,7 +254,7 @@ async function runAgent(
 /**
  * `run`: the kernel's events to a terminal, a receiver or a file. `reread` reads the settings anew, for SIGHUP.
  *
- * @throws SensorError, EndpointError, OutputFileError
+ * @throws SensorError, EndpointError, OutputFileError, StateError
  */
 export async function runCommand(line: CommandLine, reread: () => Promise<CommandLine>): Promise<ExitCode> {
   const { settings } = line;
@@ -258,18 +263,39 @@ export async function runCommand(line: CommandLine, reread: () => Promise<Comman
   const stopReloading =
     settings.config === undefined ? () => {} : onHangup(line, reread, (...both) => apply(...both));
   try {
-    const { agent, sensor } = watch(settings);
-    apply = (next, before) => reconfigure(agent, sensor, next, before);
-    return await runAgent(agent, settings, new Promise(() => {}));
+    return await withKeeping(settings, async (keeping) => {
+      const { agent, sensor } = watch(settings, keeping);
+      apply = (next, before) => reconfigure(agent, sensor, next, before);
+      return runAgent(agent, settings, new Promise(() => {}));
+    });
   } finally {
     stopReloading();
   }
 }
 
+/** Runs with what `--state-dir` keeps. A run that cannot start tells nobody of the one before: the next one does. */
+async function withKeeping(
+  settings: Settings,
+  run: (keeping: Keeping | undefined) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const keeping = await openKeeping(settings);
+  let hasTold = keeping?.mark.uncleanSince === undefined;
+  try {
+    const code = await run(keeping);
+    hasTold = true;
+    return code;
+  } finally {
+    keeping?.close(hasTold);
+  }
+}
+
 /** Opens the kernel and makes the agent. @throws SensorError, EndpointError, OutputFileError */
-function watch(settings: Settings): { readonly agent: Agent; readonly sensor: LiveSensor } {
+function watch(
+  settings: Settings,
+  keeping: Keeping | undefined,
+): { readonly agent: Agent; readonly sensor: LiveSensor } {
   const events = chosenEvents(settings);
-  const { words, ...exporting } = destination(settings);
+  const { words, ...exporting } = destination(settings, keeping);
   const source = openHost(settings, events);
   tellHooks(source.sensor, events);
   log.info(`records: ${words}`);
@@ -296,12 +322,14 @@ function reconfigure(agent: Agent, sensor: LiveSensor, next: Settings, before: S
 
 /**
  * `replay FILE`: a recording through everything behind the ring.
- * @throws RecordingError, EndpointError, OutputFileError
+ * @throws RecordingError, EndpointError, OutputFileError, StateError
  */
 export async function replayCommand(file: string, settings: Settings): Promise<ExitCode> {
-  const { promise: ended, resolve: onEnd } = Promise.withResolvers<Error | undefined>();
-  const source = openRecording(file, { fast: settings.fast, onEnd });
-  const { words, ...exporting } = destination(settings);
-  log.info(`records: ${words}`);
-  return runAgent(agentOf(settings, source, exporting), settings, ended);
+  return withKeeping(settings, async (keeping) => {
+    const { promise: ended, resolve: onEnd } = Promise.withResolvers<Error | undefined>();
+    const source = openRecording(file, { fast: settings.fast, onEnd });
+    const { words, ...exporting } = destination(settings, keeping);
+    log.info(`records: ${words}`);
+    return runAgent(agentOf(settings, source, exporting), settings, ended);
+  });
 }
