@@ -211,6 +211,11 @@ export class Spool {
     return true;
   }
 
+  /** Resolves when the disk has done all that it was asked to do so far. */
+  get idle(): Promise<void> {
+    return this.#work;
+  }
+
   /** Whether the bytes of a batch are still needed. */
   isWriting(batch: Batch): boolean {
     return this.#pending.some((stored) => stored.batch === batch);

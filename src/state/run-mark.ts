@@ -4,6 +4,7 @@ import {
   constants,
   fdatasyncSync,
   fstatSync,
+  ftruncateSync,
   openSync,
   readSync,
   write,
@@ -37,6 +38,7 @@ export class RunMark {
       this.uncleanSince = this.#read();
       this.#time = this.uncleanSince ?? now;
       writeSync(this.#fd, line('running', this.#time), 0, LINE_BYTES, 0);
+      ftruncateSync(this.#fd, LINE_BYTES);
       fdatasyncSync(this.#fd);
     } catch (error) {
       closeSync(this.#fd);
