@@ -14,8 +14,6 @@ export interface Keeping extends Kept {
   close(isClean: boolean): void;
 }
 
-const MIB = 2 ** 20;
-
 /** Opens `--state-dir`, where there is something to keep in it. Reads what an earlier run left. @throws StateError */
 export async function openKeeping(settings: Settings): Promise<Keeping | undefined> {
   const { stateDir, receivers, pipeline, spoolSize } = settings;
@@ -50,13 +48,12 @@ export async function openKeeping(settings: Settings): Promise<Keeping | undefin
   }
 }
 
-function tellFound({ uncleanSince }: RunMark, { waiting, usedBytes }: Spool): void {
+function tellFound({ uncleanSince }: RunMark, { left }: Spool): void {
   if (uncleanSince !== undefined) {
     const since = new Date(Number(uncleanSince / 1_000_000n)).toISOString();
     log.warn(`the agent was killed before: events since ${since} may be missing (agentsmith.sensor.gap)`);
   }
-  if (waiting > 0)
-    log.info(`an earlier run left ${waiting} batches (${Math.ceil(usedBytes / MIB)} MiB): they are sent too`);
+  if (left > 0) log.info(`an earlier run left ${left} records on disk: they are sent too`);
 }
 
 function tell(path: string, status: SpoolStatus): void {

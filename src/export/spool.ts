@@ -118,6 +118,12 @@ export class Spool {
     return this.#segments.reduce((sum, { waiting }) => sum + waiting, 0);
   }
 
+  /** Records that an earlier run left; until {@link start}. */
+  get left(): number {
+    const named = this.#recovered?.segments.flatMap(({ records }) => [...records.values()]) ?? [];
+    return named.reduce((sum, count) => sum + count, 0);
+  }
+
   /** From when the oldest record is that a crash of the host would lose here, ns since the epoch. */
   get unsafeSince(): bigint | undefined {
     let oldest = this.#dirtySince;

@@ -74,7 +74,11 @@ export async function takeAll(spool: Spool): Promise<string[]> {
 const sum = (counts: Float64Array) => counts.reduce((all, count) => all + count, 0);
 
 /** Recovered, spooled, lost by reason. */
-export function booksOf(ledger: Ledger): { recovered: number; spooled: number; lost: Record<string, number> } {
+export function booksOf(ledger: Ledger): {
+  recovered: number;
+  spooled: number;
+  lost: Record<string, number>;
+} {
   const lost: Record<string, number> = {};
   for (const { event, reason, count } of ledger.losses())
     lost[`${event.replace(/^.*\./, '')} ${reason}`] = count;

@@ -6,7 +6,16 @@ import fc from 'fast-check';
 import type { Taken } from '../../../src/export/spool.ts';
 import { Format, frameHead, HEADER_BYTES } from '../../../src/export/spool-frame.ts';
 import { scan } from '../../../src/export/spool-recovery.ts';
-import { batchNamed, booksOf, CONNECT, EXEC, NAMES, nameOf, SpoolRuns, takeAll } from '../../support/spooled.ts';
+import {
+  batchNamed,
+  booksOf,
+  CONNECT,
+  EXEC,
+  NAMES,
+  nameOf,
+  SpoolRuns,
+  takeAll,
+} from '../../support/spooled.ts';
 
 const MIB = 1 << 20;
 

@@ -93,5 +93,4 @@ describe('StateDirectory', () => {
     refused('failed', /the folder that it lies in does not exist \(ENOENT\)/, join(root, 'no', 'kept'));
     refused('failed', /a part of the path is no directory \(ENOTDIR\)/, join(root, 'file', 'kept'));
   });
-
 });
