@@ -296,8 +296,8 @@ export class Sender {
 
   #pump(): void {
     if (this.#isDown) this.#park();
-    while (this.#sending.size + (this.#isReading ? 1 : 0) < this.#maxInFlight) {
-      // One request asks whether the receiver is back; what it would carry else is safe on disk.
+    while (this.#free > 0) {
+      // Enough asks whether the receiver is back; what it would carry else is safe on disk.
       if (this.#isDown && (this.#sending.size > 0 || this.#isReading)) return;
       if (this.#replaysNext()) {
         void this.#replay();
@@ -309,14 +309,23 @@ export class Sender {
     }
   }
 
+  /** Slots that nothing takes. */
+  get #free(): number {
+    return this.#maxInFlight - this.#sending.size - (this.#isReading ? 1 : 0);
+  }
+
   #send(entry: Entry): void {
     this.#sending.add(entry);
     this.#delegate.export(entry.batch, (result) => this.#finish(entry, result.code, result.error));
   }
 
-  /** Puts on disk what waits, behind copies of what is on its way. */
+  /**
+   * Puts on disk what waits, behind copies of what is on its way. A free slot takes the next all the same: what is in the
+   * other may be what the receiver does not take.
+   */
   #park(): void {
     const store = this.#store!;
+    while (this.#queue.length > 0 && this.#free > 0) this.#send(this.#queue.shift()!);
     for (const entry of this.#sending) entry.copy ??= this.#copy(entry);
     const waiting = this.#queue.splice(0);
     let isTaken = true;
