@@ -32,14 +32,18 @@ export class SpoolRuns {
   readonly directory: string = mkdtempSync(join(tmpdir(), 'spool-'));
   readonly states: string[] = [];
 
+  /** The spool of the next run, not started. */
+  open(maxBytes = 64 << 20, format: Format = Format.PROTOBUF): Promise<Spool> {
+    const onState = (status: SpoolStatus) => this.states.push(status.kind);
+    return Spool.open({ directory: this.directory, maxBytes, format, onState });
+  }
+
   /** The spool of the next run, with its books; the names of batches that it gave back. */
   async next(
     maxBytes = 64 << 20,
     format: Format = Format.PROTOBUF,
   ): Promise<{ spool: Spool; ledger: Ledger; returned: string[] }> {
-    const { directory } = this;
-    const onState = (status: SpoolStatus) => this.states.push(status.kind);
-    const spool = await Spool.open({ directory, maxBytes, format, onState });
+    const spool = await this.open(maxBytes, format);
     const ledger = new Ledger(NAMES);
     const returned: string[] = [];
     spool.start(
