@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Past 400 lines: the lanes beside each other, with what they share.
 import type { Logger, Meter } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
 import type { LoggerProvider } from '@opentelemetry/sdk-logs';

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Past 400 lines: one state machine, which would not be easier to follow in two places.
 import { ExportResultCode } from '@opentelemetry/core';
 import {
   createOtlpNetworkExportDelegate,

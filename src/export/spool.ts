@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Past 400 lines: whatever changes the books of a file stands beside what changes the file.
 import { open } from 'node:fs/promises';
 import { eventDefinitions } from '../events/index.ts';
 import { type Ledger, UNKNOWN } from '../ledger.ts';
