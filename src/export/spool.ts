@@ -104,7 +104,7 @@ export class Spool {
     this.#nextNumber = recovered.nextNumber;
   }
 
-  /** Reads what an earlier run left: some 0.5 s for 512 MiB. @throws the error of readdir(3) */
+  /** Reads what an earlier run left: about a second for 512 MiB. @throws the error of readdir(3) */
   static async open(options: SpoolOptions): Promise<Spool> {
     return new Spool(options, await recover(options.directory, options.format));
   }
