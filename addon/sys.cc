@@ -9,6 +9,7 @@
 #include <linux/bpf.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -89,6 +90,13 @@ Napi::Value ProbeTrampoline(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), link >= 0);
 }
 
+/** lockFile(fd): whether the file's lock is ours now, for as long as it is open; false = another open file has it. */
+Napi::Value LockFile(const Napi::CallbackInfo& info) {
+  const int got = flock(info[0].As<Napi::Number>().Int32Value(), LOCK_EX | LOCK_NB);
+  if (got < 0 && errno != EWOULDBLOCK) throw errno_error(info.Env(), "flock");
+  return Napi::Boolean::New(info.Env(), got == 0);
+}
+
 /** Times every BPF program of the machine while the descriptor is open (BPF_ENABLE_STATS): for benchmarks. */
 Napi::Value EnableStats(const Napi::CallbackInfo& info) {
   const int fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
@@ -164,6 +172,7 @@ void sys_define(Napi::Env env, Napi::Object exports) {
   exports.Set("openCgroup2", Napi::Function::New(env, OpenCgroup2));
   exports.Set("setCgroupNamespace", Napi::Function::New(env, SetCgroupNamespace));
   exports.Set("probeTrampoline", Napi::Function::New(env, ProbeTrampoline));
+  exports.Set("lockFile", Napi::Function::New(env, LockFile));
   exports.Set("enableStats", Napi::Function::New(env, EnableStats));
   exports.Set("peerCredentials", Napi::Function::New(env, PeerCredentials));
   exports.Set("sendDatagram", Napi::Function::New(env, SendDatagram));

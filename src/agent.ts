@@ -17,10 +17,10 @@ import {
 import { kernelRows } from './events/index.ts';
 import { type AttributeLimits, limited } from './events/limits.ts';
 import type { Exporter, Meters } from './export/exporter.ts';
-import { Gaps, type Loss, type ProcessLoss } from './export/gaps.ts';
+import { Gaps, type Loss, type ProcessLoss, uncleanStop } from './export/gaps.ts';
 import { Ledger } from './ledger.ts';
 import { log } from './log.ts';
-import { registerMetrics } from './metrics.ts';
+import { type MetricSources, registerMetrics } from './metrics.ts';
 import * as at from './semconv.ts';
 import type { HookChange } from './sensor/guard.ts';
 import type { Seed, Sensor } from './sensor/sensor.ts';
@@ -65,6 +65,12 @@ export interface AgentOptions extends AgentChoice {
   readonly flushPrint?: () => void;
   /** Makes the exporter, which counts in the agent's ledger. */
   readonly exporter?: (ledger: Ledger) => Promise<Exporter>;
+  /** What an earlier run left, and where records wait on disk. */
+  readonly kept?: {
+    /** Since when events of a run that was killed may be missing, ns since the epoch. */
+    readonly uncleanSince: bigint | undefined;
+    readonly spool: NonNullable<MetricSources['spool']>;
+  };
   /** Of an agent without exporter: where its own counters go. */
   readonly meters?: () => Meters;
 }
@@ -171,9 +177,13 @@ export class Agent {
     this.#exporter = await exporter?.(this.ledger);
     this.#meters = meters?.();
     const { ledger, processes } = this;
+    const { kept } = this.#options;
     const meter = this.#exporter?.meter ?? this.#meters?.meter;
-    this.#delay = meter && registerMetrics(meter, { ledger, sensor, processes, events: this.#rows });
+    const sources = { ledger, sensor, processes, events: this.#rows, ...(kept && { spool: kept.spool }) };
+    this.#delay = meter && registerMetrics(meter, sources);
     this.#tell('agentsmith.sensor.start', this.#hookAttributes());
+    // Everything is attached: what happens from now on is seen.
+    if (kept?.uncleanSince !== undefined) this.#exporter?.emit(uncleanStop(kept.uncleanSince, now()));
     sensor.start(
       (batch) => this.#take(batch),
       () => this.#exporter?.takesBatches ?? true,
@@ -190,7 +200,11 @@ export class Agent {
     const exporter = this.#exporter;
     const { sensor } = this.#options;
     this.#clock.offset = sensor.clockOffset;
-    if (exporter) exporter.observed = batch.observed;
+    if (exporter) {
+      exporter.observed = batch.observed;
+      const time = batch.firstTime;
+      if (time !== undefined) exporter.begin?.(this.#clock.offset + time);
+    }
     let first: number | undefined;
     for (const event of batch) {
       const process = processes.of(event);

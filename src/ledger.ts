@@ -9,7 +9,10 @@ export type LossReason =
   | 'malformed'
   | 'incomplete'
   | 'queue_full'
+  | 'shed'
   | 'too_large'
+  | 'spool_full'
+  | 'spool_corrupt'
   | 'rejected'
   | 'write_failed'
   | 'slow_reader'
@@ -51,9 +54,11 @@ export const NO_COUNTS: KernelCounts = {
 
 /** The row for losses of which no event type is known: partial success names none. */
 export const MIXED = 'mixed';
+/** The row for records on disk whose event is not known to this run. */
+export const UNKNOWN = 'unknown';
 
-/** Event types are small: those of ebpf/events.h, and behind them the names that user space adds. */
-const TYPES_MAX = 64;
+/** Event types are small: those of ebpf/events.h, and behind them the names that user space and the spool add. */
+export const TYPES_MAX = 96;
 /** Behind all that ebpf/events.h may grow to. */
 const FIRST_OWN_TYPE = 48;
 
@@ -66,12 +71,18 @@ export class Ledger {
   readonly received: Float64Array = new Float64Array(TYPES_MAX);
   readonly exported: Float64Array = new Float64Array(TYPES_MAX);
   readonly filtered: Float64Array = new Float64Array(TYPES_MAX);
+  /** Records that lie on disk now. */
+  readonly spooled: Float64Array = new Float64Array(TYPES_MAX);
+  /** Records that an earlier run left on disk. */
+  readonly recovered: Float64Array = new Float64Array(TYPES_MAX);
   readonly #lost = new Map<LossReason, Float64Array>();
   readonly #mixed = new Map<LossReason, number>();
   /** Records of batches that were taken in part: which of their events arrived, nobody knows. */
   exportedMixed = 0;
   /** When a receiver last took something, ms since the epoch. */
   exportedAt: number | undefined;
+  /** Records that an earlier run left and of which the event can no longer be read. */
+  recoveredMixed = 0;
 
   /** `names[type]` is the event's name; records of a type without a name stand outside the ledger. */
   constructor(names: ReadonlyMap<number, string>) {
@@ -126,7 +137,8 @@ export class Ledger {
   /** What was received and became neither exported nor filtered nor lost is lost now. */
   loseRest(reason: LossReason): void {
     for (const [type] of this.types()) {
-      let left = this.received[type]! - this.exported[type]! - this.filtered[type]!;
+      let left = this.received[type]! + this.recovered[type]!;
+      left -= this.exported[type]! + this.filtered[type]! + this.spooled[type]!;
       for (const counts of this.#lost.values()) left -= counts[type]!;
       if (left > 0) this.lost(type, reason, left);
     }

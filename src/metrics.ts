@@ -11,6 +11,8 @@ export interface MetricSources {
   readonly ledger: Ledger;
   readonly sensor: Sensor;
   readonly processes: Processes;
+  /** Where records wait on disk, if anywhere. */
+  readonly spool?: { readonly usedBytes: number; readonly maxBytes: number };
   /** Event name of each exported event type of the kernel, and its programs. */
   readonly events: readonly (Hooked & { readonly name: string })[];
 }
@@ -52,7 +54,7 @@ export const METRICS: readonly {
     kind: 'counter',
     unit: '{event}',
     about:
-      'Events that user space read from the ring, and records of its own: exported + filtered + in memory + dropped there.',
+      'Events that user space read from the ring, and records of its own: with `recovered`, exported + filtered + in memory + spooled + dropped there.',
     observe: ({ ledger }, add) => {
       for (const [type, name] of ledger.types()) add(ledger.received[type]!, { [EVENT]: name });
     },
@@ -65,6 +67,27 @@ export const METRICS: readonly {
     observe: ({ ledger }, add) => {
       for (const [type, name] of ledger.types()) add(ledger.exported[type]!, { [EVENT]: name });
       if (ledger.exportedMixed > 0) add(ledger.exportedMixed, { [EVENT]: MIXED });
+    },
+  },
+  {
+    name: 'agentsmith.sensor.event.recovered',
+    kind: 'counter',
+    unit: '{event}',
+    about: 'Records of an earlier run that lay in the spool at the start.',
+    observe: ({ ledger, spool }, add) => {
+      if (!spool) return;
+      for (const [type, name] of ledger.types()) add(ledger.recovered[type]!, { [EVENT]: name });
+      if (ledger.recoveredMixed > 0) add(ledger.recoveredMixed, { [EVENT]: MIXED });
+    },
+  },
+  {
+    name: 'agentsmith.sensor.event.spooled',
+    kind: 'gauge',
+    unit: '{event}',
+    about: 'Records that wait in the spool.',
+    observe: ({ ledger, spool }, add) => {
+      if (!spool) return;
+      for (const [type, name] of ledger.types()) add(ledger.spooled[type]!, { [EVENT]: name });
     },
   },
   {
@@ -116,6 +139,24 @@ export const METRICS: readonly {
     unit: 'By',
     about: 'Size of the ring.',
     observe: ({ sensor }, add) => add(sensor.ringBytes, {}),
+  },
+  {
+    name: 'agentsmith.spool.usage',
+    kind: 'gauge',
+    unit: 'By',
+    about: 'Size of the files of the spool (`--state-dir`).',
+    observe: ({ spool }, add) => {
+      if (spool) add(spool.usedBytes, {});
+    },
+  },
+  {
+    name: 'agentsmith.spool.limit',
+    kind: 'gauge',
+    unit: 'By',
+    about: 'Size that they have at most (`--spool-size`).',
+    observe: ({ spool }, add) => {
+      if (spool) add(spool.maxBytes, {});
+    },
   },
   {
     name: 'agentsmith.cache.size',

@@ -11,6 +11,7 @@ import { OutputFileError } from '../export/file.ts';
 import { log, setLogLevel } from '../log.ts';
 import { SensorError } from '../sensor/live.ts';
 import { RecordingError } from '../sensor/recording.ts';
+import { StateError } from '../state/state-directory.ts';
 
 const definitions = eventDefinitions({ redact: true });
 /** The events that `--events` knows; those that are too frequent for everyone are off by default. */
@@ -41,6 +42,7 @@ function exitCodeOf(error: unknown, output?: string): ExitCode {
   if (error instanceof SensorError) return SENSOR_CODES[error.code] ?? ExitCode.UNAVAILABLE;
   if (error instanceof OutputFileError) return ExitCode.CANNOT_CREATE;
   if (error instanceof RecordingError) return ExitCode.DATA;
+  if (error instanceof StateError) return error.kind === 'in_use' ? ExitCode.IN_USE : ExitCode.CANNOT_CREATE;
   const { code, syscall, path } = error as NodeJS.ErrnoException;
   if (path !== undefined && path === output) return ExitCode.CANNOT_CREATE;
   return (syscall !== undefined && code !== undefined && FILE_CODES[code]) || ExitCode.SOFTWARE;

@@ -18,6 +18,7 @@ import { log } from '../log.ts';
 import type { LiveSensor } from '../sensor/live.ts';
 import { openHost, openRecording, type Source } from '../sources.ts';
 import { type Attendants, attend } from './attend.ts';
+import { type Keeping, openKeeping } from './keeping.ts';
 import { chosenEvents, howToStop, tellHooks } from './live.ts';
 import { openReceiver, receiverWords } from './receivers.ts';
 import { onHangup } from './reload.ts';
@@ -57,7 +58,7 @@ function printing(settings: Settings): Pick<AgentOptions, 'print' | 'flushPrint'
   return { print: printer.print, flushPrint: printer.flush };
 }
 
-interface Destination extends Pick<AgentOptions, 'exporter' | 'meters'> {
+interface Destination extends Pick<AgentOptions, 'exporter' | 'meters' | 'kept'> {
   /** For people: where records go. */
   readonly words: string;
   readonly resource: Resource;
@@ -125,13 +126,18 @@ function withoutReceiver(settings: Settings, resource: Resource): Destination {
 const fileWords = (path: string): string => `${path} (OTLP-JSON, one request a line)`;
 
 /** Where the settings send records; `onOutcome` is told how the receiver is. @throws EndpointError */
-function destination(settings: Settings, onOutcome: (status: ReceiverStatus) => void): Destination {
+function destination(
+  settings: Settings,
+  onOutcome: (status: ReceiverStatus) => void,
+  keeping: Keeping | undefined,
+): Destination {
   const resource = resourceOf(settings);
   if (!settings.receivers.logs) return withoutReceiver(settings, resource);
   const file = fileOf(settings);
   const logs = openReceiver(settings.receivers.logs);
   const receiver: DestinationOptions['receiver'] = {
     ...metricsOptions(settings),
+    ...(keeping && { kept: keeping }),
     pipeline: settings.pipeline,
     logs,
     queueBytes: settings.queueSize,
@@ -145,10 +151,7 @@ function destination(settings: Settings, onOutcome: (status: ReceiverStatus) => 
     onOutcome,
     onState: (status) => {
       if (status.ok) log.info(`${logs.url}: takes records again`);
-      else
-        log.warn(
-          `${status.error.message}; records are kept within ${settings.queueSize >> 20} MiB and sent later`,
-        );
+      else log.warn(`${status.error.message}; records are kept within ${keptWithin(settings, keeping)}`);
     },
     onMetricsState: (status) => {
       if (status.ok) log.info(`${receiver?.metrics?.url}: takes metrics again`);
@@ -163,7 +166,12 @@ function destination(settings: Settings, onOutcome: (status: ReceiverStatus) => 
     words: words.join(' and '),
     resource,
     exporter: exporterFor({ resource, receiver, ...(file && { file }) })!,
+    ...(keeping && { kept: { uncleanSince: keeping.mark.uncleanSince, spool: keeping.spool } }),
   };
+}
+
+function keptWithin({ queueSize, spoolSize }: Settings, keeping: Keeping | undefined): string {
+  return `${(keeping ? spoolSize : queueSize) / 2 ** 20} MiB${keeping ? ' on disk' : ''} and sent later`;
 }
 
 function limitsOf({ attributeCountLimit, attributeValueLengthLimit }: Settings): AttributeLimits {
@@ -206,12 +214,13 @@ function tellLedger(agent: Agent): void {
   const { events, mixed, totals } = new StatusSource(agent, { destination: '', sends: false }).read();
   const { exported, lost } = totals;
   if (lost > 0) for (const line of ledgerTable({ events, mixed, totals })) log.info(line);
+  const spooled = agent.ledger.spooled.reduce((total, count) => total + count, 0);
   const filtered = agent.ledger.filtered.reduce((total, count) => total + count, 0);
   const reasons = [...agent.losses()].map(
     ({ event, reason, count }) => `${count} ${event.replace('agentsmith.', '')} ${reason}`,
   );
   log.info(
-    `${exported} delivered, ${filtered} filtered, ${lost} lost${lost > 0 ? ` (${reasons.join(', ')})` : ''}`,
+    `${exported} delivered, ${filtered} filtered, ${lost} lost${lost > 0 ? ` (${reasons.join(', ')})` : ''}${spooled > 0 ? `; ${spooled} wait on disk` : ''}`,
   );
 }
 
@@ -259,7 +268,7 @@ async function runAgent(
 /**
  * `run`: the kernel's events to a terminal, a receiver or a file. `reread` reads the settings anew, for SIGHUP.
  *
- * @throws SensorError, EndpointError, OutputFileError
+ * @throws SensorError, EndpointError, OutputFileError, StateError
  */
 export async function runCommand(line: CommandLine, reread: () => Promise<CommandLine>): Promise<ExitCode> {
   const { settings } = line;
@@ -268,17 +277,38 @@ export async function runCommand(line: CommandLine, reread: () => Promise<Comman
   const stopReloading =
     settings.config === undefined ? () => {} : onHangup(line, reread, (...both) => apply(...both));
   try {
-    const { agent, sensor, source, resource } = watch(settings);
-    apply = (next, before) => reconfigure(agent, sensor, next, before);
-    const attendants = await attend(agent, settings, source, resource);
-    return await runAgent(agent, settings, new Promise(() => {}), attendants);
+    return await withKeeping(settings, async (keeping) => {
+      const { agent, sensor, source, resource } = watch(settings, keeping);
+      apply = (next, before) => reconfigure(agent, sensor, next, before);
+      const attendants = await attend(agent, settings, source, resource);
+      return runAgent(agent, settings, new Promise(() => {}), attendants);
+    });
   } finally {
     stopReloading();
   }
 }
 
+/** Runs with what `--state-dir` keeps. A run that cannot start tells nobody of the one before: the next one does. */
+async function withKeeping(
+  settings: Settings,
+  run: (keeping: Keeping | undefined) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const keeping = await openKeeping(settings);
+  let hasTold = keeping?.mark.uncleanSince === undefined;
+  try {
+    const code = await run(keeping);
+    hasTold = true;
+    return code;
+  } finally {
+    keeping?.close(hasTold);
+  }
+}
+
 /** Opens the kernel and makes the agent. @throws SensorError, EndpointError, OutputFileError */
-function watch(settings: Settings): {
+function watch(
+  settings: Settings,
+  keeping: Keeping | undefined,
+): {
   readonly agent: Agent;
   readonly sensor: LiveSensor;
   readonly source: StatusSource;
@@ -286,7 +316,11 @@ function watch(settings: Settings): {
 } {
   const events = chosenEvents(settings);
   // Nothing is sent before the agent runs.
-  const { words, resource, ...exporting } = destination(settings, (status) => source.receiver(status));
+  const { words, resource, ...exporting } = destination(
+    settings,
+    (status) => source.receiver(status),
+    keeping,
+  );
   const host = openHost(settings, events);
   tellHooks(host.sensor, events);
   log.info(`records: ${words}`);
@@ -315,12 +349,14 @@ function reconfigure(agent: Agent, sensor: LiveSensor, next: Settings, before: S
 
 /**
  * `replay FILE`: a recording through everything behind the ring.
- * @throws RecordingError, EndpointError, OutputFileError
+ * @throws RecordingError, EndpointError, OutputFileError, StateError
  */
 export async function replayCommand(file: string, settings: Settings): Promise<ExitCode> {
-  const { promise: ended, resolve: onEnd } = Promise.withResolvers<Error | undefined>();
-  const source = openRecording(file, { fast: settings.fast, onEnd });
-  const { words, resource: _, ...exporting } = destination(settings, () => {});
-  log.info(`records: ${words}`);
-  return runAgent(agentOf(settings, source, exporting), settings, ended);
+  return withKeeping(settings, async (keeping) => {
+    const { promise: ended, resolve: onEnd } = Promise.withResolvers<Error | undefined>();
+    const source = openRecording(file, { fast: settings.fast, onEnd });
+    const { words, resource: _, ...exporting } = destination(settings, () => {}, keeping);
+    log.info(`records: ${words}`);
+    return runAgent(agentOf(settings, source, exporting), settings, ended);
+  });
 }

@@ -11,6 +11,7 @@ export const ExitCode = {
   OS: 71,
   CANNOT_CREATE: 73,
   IO: 74,
+  IN_USE: 75,
   NO_PERMISSION: 77,
 } as const;
 
@@ -25,7 +26,8 @@ export const EXIT_MEANINGS: readonly (readonly [code: ExitCode, meaning: string]
   [ExitCode.UNAVAILABLE, 'something needed is missing: BTF, a hook, the receiver (doctor)'],
   [ExitCode.SOFTWARE, 'a bug in agentsmith-otel'],
   [ExitCode.OS, 'the operating system refused for lack of something: memory, descriptors'],
-  [ExitCode.CANNOT_CREATE, 'the file to write cannot be created'],
+  [ExitCode.CANNOT_CREATE, 'the file to write, or the state directory, cannot be used'],
   [ExitCode.IO, 'reading or writing failed on the way'],
+  [ExitCode.IN_USE, 'another agent uses the state directory'],
   [ExitCode.NO_PERMISSION, 'not root, or without the capabilities that eBPF needs'],
 ];

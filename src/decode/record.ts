@@ -183,6 +183,12 @@ export class RecordBatch implements Iterator<RawEvent>, Iterable<RawEvent> {
     return this.event;
   }
 
+  /** Boot time of the first record, ns: the ring keeps the order of time. */
+  get firstTime(): bigint | undefined {
+    if (this.#length < header.SIZE) return undefined;
+    return new DataView(this.#buffer).getBigUint64(header.time.offset, true);
+  }
+
   /** Sets the iteration to the first `length` bytes of the buffer. */
   load(length: number, observed: bigint): this {
     this.#length = length;

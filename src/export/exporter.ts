@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Past 400 lines: the lanes beside each other, with what they share.
 import type { Logger, Meter } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
 import type { LoggerProvider } from '@opentelemetry/sdk-logs';
@@ -7,6 +8,7 @@ import type { RawEvent } from '../decode/record.ts';
 import type { Process } from '../enrich/process.ts';
 import type { ReadableEvent, RunnableEvent } from '../events/event.ts';
 import type { Ledger } from '../ledger.ts';
+import type { RunMark } from '../state/run-mark.ts';
 import type { Batch } from './batch.ts';
 import { Batches, splitBatch } from './batches.ts';
 import type { ExportError, ExportErrorKind } from './export-error.ts';
@@ -33,6 +35,7 @@ import {
 import { isSameReceiver, type Receiver } from './receiver.ts';
 import type { ReceiverStatus } from './receiver-state.ts';
 import type { Sender } from './sender.ts';
+import type { Spool } from './spool.ts';
 import { createStockProvider } from './stock.ts';
 
 /** Where records go when they leave: the fast lane, or the stock SDK. */
@@ -41,6 +44,8 @@ export interface Exporter {
   readonly meter: Meter | undefined;
   /** When the records that follow were read, ns since the epoch. */
   observed: bigint;
+  /** The records that follow are not older than this, ns since the epoch. */
+  begin?(time: bigint): void;
   /** Whether records that are emitted now will be kept. */
   readonly hasRoom: boolean;
   /** Whether two more full batches will be kept: a source that can wait waits while not. */
@@ -65,7 +70,15 @@ export interface MetricsOptions {
   onMetricsState?(status: ReceiverStatus): void;
 }
 
+/** What is kept on disk. */
+export interface Kept {
+  readonly spool: Spool;
+  readonly mark: RunMark;
+}
+
 export interface ExporterOptions extends MetricsOptions {
+  /** Without it records wait in memory alone. */
+  readonly kept?: Kept;
   readonly logs: Receiver;
   readonly queueBytes: number;
   readonly batching: Batching;
@@ -80,6 +93,12 @@ export interface ExporterOptions extends MetricsOptions {
 const ROOM_BYTES = 1 << 20;
 /** Two of the largest requests (batches.ts). */
 const BATCHES_BYTES = 8 << 20;
+/** Of the queue so much: above it, and while something waits for its turn, frequent events are left out. */
+const SHED_AT = 0.75;
+/** How often the disk is told up to when everything is safe. */
+const MARK_MS = 1000;
+/** What a stop waits for the disk, when nothing is sent any more. */
+const SPOOL_MS = 3000;
 /** What a stop waits for the receiver of the last metrics, when the logs have gone. */
 const LAST_METRICS_MS = 1000;
 
@@ -175,8 +194,13 @@ export class FastExporter implements Exporter {
   readonly #sender: Sender;
   readonly #queueBytes: number;
   readonly #queueRecords: number;
-  /** Records that the sender holds. */
-  #queued = 0;
+  readonly #kept: Kept | undefined;
+  readonly #markTimer: NodeJS.Timeout | undefined;
+  /** The records of this drain, and those of the open batch, are not older; ns since the epoch. */
+  #begin: bigint;
+  #openBegin: bigint;
+  #isShedding = false;
+  #isStopped = false;
   readonly #meters: MeterProvider;
   readonly #logger: Logger;
   readonly #abort = new Abort();
@@ -188,6 +212,10 @@ export class FastExporter implements Exporter {
     this.#queueBytes = options.queueBytes;
     const { batching } = options;
     this.#queueRecords = batching.queueRecords ?? Number.POSITIVE_INFINITY;
+    const { kept } = options;
+    this.#kept = kept;
+    this.#begin = kept?.mark.time ?? 0n;
+    this.#openBegin = this.#begin;
     const connection = options.logs.protocol === 'grpc' ? new GrpcConnection(options.logs) : undefined;
     const { provider: meters, meter } = meterProvider(options, { receiver: options.logs, connection });
     this.#meters = meters;
@@ -201,14 +229,15 @@ export class FastExporter implements Exporter {
       meterProvider: meters,
       maxQueueBytes: options.queueBytes,
       split,
+      ...(kept && { store: kept.spool }),
       onExported: (batch) => {
-        this.#queued -= batch.types.length;
         if (batch !== this.#partly) ledger.exportedBatch(batch);
-        batches.recycle(batch);
+        if (!kept?.spool.isWriting(batch)) batches.recycle(batch);
+        this.#look();
       },
       onLost: (batch, reason) => {
-        this.#queued -= batch.types.length;
         ledger.lostBatch(batch, reason);
+        this.#look();
       },
       onPartial: (batch, rejected, message) => {
         this.#partly = batch;
@@ -225,17 +254,52 @@ export class FastExporter implements Exporter {
       batching.limits,
     );
     this.#logger = loggerOf(loggers);
+    if (!kept) return;
+    kept.spool.start(
+      ledger,
+      (batch, since) => {
+        if (!this.#sender.takeBack(batch, since))
+          ledger.lostBatch(batch, this.#isStopped ? 'shutdown' : 'queue_full');
+      },
+      () => {
+        this.#sender.poke();
+        this.#look();
+      },
+    );
+    this.#markTimer = setInterval(() => kept.mark.write(this.#safeUntil), MARK_MS).unref();
+    // What an earlier run left.
+    this.#sender.poke();
   }
 
   #offer(batch: Batch): void {
-    const count = batch.types.length;
-    if (this.#queued + count <= this.#queueRecords) {
-      // Before the offer: it may end at once.
-      this.#queued += count;
-      if (this.#sender.offer(batch)) return;
-      this.#queued -= count;
-    }
-    this.#ledger.lostBatch(batch, 'queue_full');
+    if (!this.#sender.offer(batch, this.#openBegin, this.#queueRecords))
+      this.#ledger.lostBatch(batch, 'queue_full');
+    this.#openBegin = this.#begin;
+    this.#look();
+  }
+
+  /** Whether frequent events are left out, until the queue changes again. */
+  #look(): void {
+    const { queuedBytes, queuedRecords, queuedBatches } = this.#sender;
+    const isNearlyFull =
+      queuedBytes > SHED_AT * this.#queueBytes || queuedRecords > SHED_AT * this.#queueRecords;
+    this.#isShedding = isNearlyFull && queuedBatches > 0;
+  }
+
+  begin(time: bigint): void {
+    this.#begin = time;
+    if (this.#batches.open === 0) this.#openBegin = time;
+    const mark = this.#kept?.mark;
+    // A clock was set back, or a recording is old: what the disk says would be too late.
+    if (mark && time < mark.time) mark.write(time);
+  }
+
+  /** Every record before this time was acknowledged or is on disk. */
+  get #safeUntil(): bigint {
+    let oldest = this.#batches.open > 0 ? this.#openBegin : this.#begin;
+    for (const since of [this.#sender.unsafeSince, this.#kept!.spool.unsafeSince])
+      if (since !== undefined && since < oldest) oldest = since;
+    return oldest;
   }
 
   #received(name: string): number {
@@ -249,17 +313,20 @@ export class FastExporter implements Exporter {
   }
 
   get hasRoom(): boolean {
-    return this.#sender.queuedBytes + ROOM_BYTES < this.#queueBytes && this.#queued < this.#queueRecords;
+    const { queuedBytes, queuedRecords } = this.#sender;
+    return queuedBytes + ROOM_BYTES < this.#queueBytes && queuedRecords < this.#queueRecords;
   }
 
   get takesBatches(): boolean {
-    const { queuedBytes } = this.#sender;
+    const { queuedBytes, queuedRecords } = this.#sender;
     if (queuedBytes === 0) return true;
-    return queuedBytes + BATCHES_BYTES < this.#queueBytes && 2 * this.#queued < this.#queueRecords;
+    // A source that can wait loses nothing, frequent events included.
+    return queuedBytes + BATCHES_BYTES < SHED_AT * this.#queueBytes && 2 * queuedRecords < this.#queueRecords;
   }
 
   append(definition: RunnableEvent, event: RawEvent, process: Process): void {
-    this.#batches.append(definition, event, process);
+    if (this.#isShedding && definition.highVolume) this.#ledger.lost(definition.type, 'shed');
+    else this.#batches.append(definition, event, process);
   }
 
   /** A record that {@link encode} made, and that is counted as received. */
@@ -274,6 +341,9 @@ export class FastExporter implements Exporter {
   async shutdown(withinMs: number): Promise<void> {
     this.#batches.close();
     await this.#sender.shutdown(withinMs);
+    this.#isStopped = true;
+    await this.#kept?.spool.close(SPOOL_MS);
+    clearInterval(this.#markTimer);
     // After the logs, so that the last metrics count them.
     await atMost(LAST_METRICS_MS, this.#meters.shutdown(), this.#abort.promise);
   }

@@ -190,6 +190,10 @@ export class WithFile implements Exporter {
     this.#file.observed = time;
   }
 
+  begin(time: bigint): void {
+    this.#receiver.begin?.(time);
+  }
+
   get hasRoom(): boolean {
     return this.#receiver.hasRoom;
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type ReadableEvent, Severity } from '../events/event.ts';
-import { type KernelCounts, kernelLosses, type Ledger } from '../ledger.ts';
+import { type KernelCounts, kernelLosses, type Ledger, MIXED } from '../ledger.ts';
 import * as at from '../semconv.ts';
 
 export const GAP_EVENT_NAME = 'agentsmith.sensor.gap';
@@ -85,6 +85,15 @@ export class Gaps {
 /** ISO 8601 with milliseconds. */
 function iso(nanoseconds: bigint): string {
   return new Date(Number(nanoseconds / 1_000_000n)).toISOString();
+}
+
+const UNCLEAN_STOP = 'unclean_stop';
+
+/** What tells that the run before was killed: how many events of which kind are missing, nobody knows. */
+export function uncleanStop(start: bigint, end: bigint): ReadableEvent {
+  const { attributes, ...record } = gap(MIXED, UNCLEAN_STOP, 0, start, end);
+  const { [at.GAP_COUNT]: _unknown, ...known } = attributes;
+  return { ...record, body: `events may be missing: ${UNCLEAN_STOP}`, attributes: known };
 }
 
 /** The record that tells of a loss. */

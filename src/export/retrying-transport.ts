@@ -14,8 +14,8 @@ export interface RetryOptions {
    * which is right where a bounded queue stands before it, and wrong for metrics, which are sent anew each time.
    */
   readonly giveUpAfterMs?: number;
-  /** Called for each attempt that failed, final or not. */
-  readonly onFailure?: (error: ExportError) => void;
+  /** Called for each attempt that failed; `isRetried`: the request may be sent again. */
+  readonly onFailure?: (error: ExportError, isRetried: boolean) => void;
   /** Called with the receiver's answer, before the caller of `send` hears of it. */
   readonly onSuccess?: (data: Uint8Array, answer: Uint8Array | undefined) => void;
   /** Uniform in [0, 1). */
@@ -57,7 +57,7 @@ export class RetryingTransport implements IExporterTransport {
         return response;
       }
       const error = asExportError(response.error);
-      if (error.kind !== 'closed') this.#options.onFailure?.(error);
+      if (error.kind !== 'closed') this.#options.onFailure?.(error, response.status === 'retryable');
       const wait = nextDelay(
         attempt,
         response.status === 'retryable' ? response.retryInMillis : undefined,

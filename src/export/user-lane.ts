@@ -83,6 +83,10 @@ export class UserLane implements Exporter {
     return this.#targets.every(({ takesBatches }) => takesBatches);
   }
 
+  begin(time: bigint): void {
+    for (const target of this.#targets) target.begin?.(time);
+  }
+
   append(definition: RunnableEvent, event: RawEvent, process: Process): void {
     emit(this.#logger, definition.read(event, process, this.observed));
   }

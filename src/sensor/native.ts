@@ -55,6 +55,8 @@ export interface Native {
   openCgroup2(): number;
   setCgroupNamespace(fd: number): void;
   probeTrampoline(): boolean;
+  /** flock(2): false = somebody else has the lock. */
+  lockFile(fd: number): boolean;
   enableStats(): number;
   /** [pid, uid] of the process at the other end of a unix socket. */
   peerCredentials(fd: number): readonly [pid: number, uid: number];

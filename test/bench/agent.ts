@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Agent } from '../../src/agent.ts';
 import { type ReceiverOverrides, receiverSettings, type Signal } from '../../src/config/receiver-settings.ts';
 import { eventDefinitions } from '../../src/events/index.ts';
-import { type ExporterOptions, FastExporter, StockExporter } from '../../src/export/exporter.ts';
+import { type ExporterOptions, FastExporter, type Kept, StockExporter } from '../../src/export/exporter.ts';
 import { openable } from '../../src/export/receiver.ts';
 import { hostResource } from '../../src/export/resource.ts';
+import { Spool } from '../../src/export/spool.ts';
+import { Format } from '../../src/export/spool-frame.ts';
 import type { Sensor } from '../../src/sensor/sensor.ts';
+import { RunMark } from '../../src/state/run-mark.ts';
 
 export interface BenchAgentOptions {
   readonly sensor: Sensor;
@@ -14,6 +20,23 @@ export interface BenchAgentOptions {
   readonly given?: ReceiverOverrides;
   readonly pipeline: 'fast' | 'sdk';
   readonly redact: boolean;
+  /** As with `--state-dir`. */
+  readonly kept?: Kept | undefined;
+}
+
+/** What `--state-dir` keeps, in a folder of its own; `end` deletes it. */
+export async function openKept(): Promise<Kept & { end(): void }> {
+  const directory = mkdtempSync(join(tmpdir(), 'agentsmith-bench-'));
+  const mark = new RunMark(join(directory, 'run'), BigInt(Date.now()) * 1_000_000n);
+  const options = { directory, maxBytes: 512 << 20, format: Format.PROTOBUF, onState: () => {} };
+  return {
+    mark,
+    spool: await Spool.open(options),
+    end: () => {
+      mark.close();
+      rmSync(directory, { recursive: true });
+    },
+  };
 }
 
 /** The records of {@link BenchAgent}'s host: the namespaces are those of test/support/records.ts. */
@@ -23,7 +46,7 @@ export const HOST = {
 };
 
 /** A whole agent with the CLI's defaults, sending to `url`. */
-export function benchAgent({ sensor, url, given, pipeline, redact }: BenchAgentOptions): Agent {
+export function benchAgent({ sensor, url, given, pipeline, redact, kept }: BenchAgentOptions): Agent {
   const receiver = (signal: Signal) =>
     openable(receiverSettings(signal, {}, { endpoint: { name: '--endpoint', value: url }, ...given }), {
       env: {},
@@ -42,6 +65,7 @@ export function benchAgent({ sensor, url, given, pipeline, redact }: BenchAgentO
       },
       { detectors: ['serviceinstance', 'host', 'os', 'env'], attributes: {} },
     ),
+    ...(kept && { kept }),
     queueBytes: 64 << 20,
     batching: {},
     metricTimes: { intervalMillis: 60_000, timeoutMillis: 30_000 },

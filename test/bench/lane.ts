@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The process that is measured: a whole agent behind a sensor that feeds ring bytes, its receiver in another process.
 import { Acknowledged } from './acknowledged.ts';
-import { benchAgent, lostBy, RssWatch } from './agent.ts';
+import { benchAgent, lostBy, openKept, RssWatch } from './agent.ts';
 import { childArgument } from './child.ts';
 import { FeedSensor } from './feed.ts';
 import { connected, type Way } from './way.ts';
@@ -14,6 +14,8 @@ export interface LaneOptions {
   readonly redact: boolean;
   /** By default OTLP/gRPC, uncompressed, in plaintext. */
   readonly way?: Way;
+  /** As with --state-dir. */
+  readonly keeps?: boolean;
   /** Milliseconds that do not count, then milliseconds that do. */
   readonly warmUpMs: number;
   readonly runMs: number;
@@ -38,7 +40,8 @@ const options = childArgument<LaneOptions>();
 const connection = connected(options.way);
 const receiver = await Acknowledged.start(connection.sink);
 const sensor = new FeedSensor(workload(options.kind));
-const agent = benchAgent({ ...options, given: connection.given, sensor, url: receiver.url });
+const kept = options.keeps ? await openKept() : undefined;
+const agent = benchAgent({ ...options, kept, given: connection.given, sensor, url: receiver.url });
 const rss = new RssWatch();
 
 /** Feeds for so long, and waits until all of it is acknowledged. */
@@ -66,6 +69,7 @@ process.send?.({
 } satisfies LaneResult);
 rss.close();
 await agent.stop(2000);
+kept?.end();
 await receiver.end();
 connection.end();
 if (process.connected) process.disconnect();

@@ -45,6 +45,7 @@ interface Row {
   readonly name: string;
   readonly kind: Kind;
   readonly way: Way;
+  readonly keeps?: boolean;
   readonly against: { readonly label: string; readonly pipeline: 'fast' | 'sdk'; readonly way: Way };
 }
 
@@ -63,6 +64,13 @@ const ROWS: readonly Row[] = [
   { name: 'file.grpc', kind: 'file', way: GRPC, against: stock(GRPC) },
   { name: 'exec.grpc', kind: 'exec', way: GRPC, against: stock(GRPC) },
   { name: 'exit.grpc', kind: 'exit', way: GRPC, against: stock(GRPC) },
+  {
+    name: 'connect.grpc.spool',
+    kind: 'connect',
+    way: GRPC,
+    keeps: true,
+    against: ours('without --state-dir', GRPC),
+  },
   { name: 'connect.http', kind: 'connect', way: HTTP, against: stock(HTTP) },
   { name: 'exec.http', kind: 'exec', way: HTTP, against: stock(HTTP) },
   ...(
@@ -92,10 +100,10 @@ export const pipeline: Part = {
   needsRoot: false,
   async run(options) {
     const figures: Figure[] = [];
-    for (const { name, kind, way, against } of ROWS) {
+    for (const { name, kind, way, keeps = false, against } of ROWS) {
       options.progress(`pipeline: ${name} and ${against.label}`);
       const { first, second } = await inTurns(options, [
-        { kind, pipeline: 'fast', redact: true, way },
+        { kind, pipeline: 'fast', redact: true, way, keeps },
         { kind, pipeline: against.pipeline, redact: true, way: against.way },
       ]);
       const ratio = ratioOf(first, second);

@@ -18,14 +18,15 @@ interface Storm {
   readonly rss: number;
 }
 
-async function replay({ quick, progress }: BenchOptions): Promise<Figure[]> {
-  progress('rate: replayed connect records, as fast as the receiver takes them');
-  const run = { kind: 'connect', pipeline: 'fast', redact: true } as const;
+async function replay({ quick, progress }: BenchOptions, keeps: boolean): Promise<Figure[]> {
+  const name = keeps ? 'rate.replay.connect.spool' : 'rate.replay.connect';
+  progress(`${name}: replayed connect records, as fast as the receiver takes them`);
+  const run = { kind: 'connect', pipeline: 'fast', redact: true, keeps } as const;
   const result = await runLane({ ...run, warmUpMs: quick ? 200 : 2000, runMs: quick ? 500 : 30_000 });
   return [
-    plain('rate.replay.connect', result.events / result.seconds, 'events/s'),
-    plain('rate.replay.connect.lost', result.lost, 'events'),
-    plain('rate.replay.connect.rss', result.maxRssBytes / MIB, 'MiB'),
+    plain(name, result.events / result.seconds, 'events/s'),
+    plain(`${name}.lost`, result.lost, 'events'),
+    plain(`${name}.rss`, result.maxRssBytes / MIB, 'MiB'),
   ];
 }
 
@@ -106,5 +107,9 @@ async function kernel(options: BenchOptions): Promise<Figure[]> {
 export const rate: Part = {
   name: 'rate',
   needsRoot: true,
-  run: async (options) => [...(await replay(options)), ...(await kernel(options))],
+  run: async (options) => [
+    ...(await replay(options, false)),
+    ...(await replay(options, true)),
+    ...(await kernel(options)),
+  ],
 };

@@ -32,15 +32,24 @@ export function latest(sink: OtlpSink, name: string): { attributes: Attributes; 
   return (metric?.points ?? []).map(({ attributes, value }) => ({ attributes, value: Number(value) }));
 }
 
-/** What the last line of a run says: delivered, filtered, lost. */
-export function lastLine(stderr: string): { delivered: number; filtered: number; lost: number; why: string } {
-  const match = /^(\d+) delivered, (\d+) filtered, (\d+) lost(?: \((.*)\))?$/m.exec(stderr);
+/** What the last line of a run says: delivered, filtered, lost, and what waits on disk. */
+export function lastLine(stderr: string): {
+  delivered: number;
+  filtered: number;
+  lost: number;
+  why: string;
+  waiting: number;
+} {
+  const match = /^(\d+) delivered, (\d+) filtered, (\d+) lost(?: \((.*)\))?(?:; (\d+) wait on disk)?$/m.exec(
+    stderr,
+  );
   if (!match) throw new Error(`no last line in:\n${stderr}`);
   return {
     delivered: Number(match[1]),
     filtered: Number(match[2]),
     lost: Number(match[3]),
     why: match[4] ?? '',
+    waiting: Number(match[5] ?? 0),
   };
 }
 

@@ -56,6 +56,23 @@ export const RUNNING = {
     help: 'the same bound as a number of records',
     parse: (text) => count(text, 1, 2 ** 31 - 1),
   }),
+  stateDir: optional<string>({
+    group: 'Performance',
+    commands: RECORDS,
+    value: 'DIR',
+    initially: 'none: records wait in memory alone',
+    help: 'keep records here that the receiver does not take, also across restarts; made if need be, only for root, mode 0700',
+    parse: path,
+  }),
+  spoolSize: setting<number>({
+    group: 'Performance',
+    commands: RECORDS,
+    value: 'SIZE',
+    initial: '512MiB',
+    help: 'of these records, at most; beyond it the oldest are dropped and counted',
+    show: mebibytes,
+    parse: (text) => size(text, 8 * MIB, 1024 * 1024 * MIB),
+  }),
   batchRecords: setting<number>({
     group: 'Performance',
     commands: RECORDS,

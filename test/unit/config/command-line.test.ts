@@ -57,6 +57,7 @@ describe('parseCommandLine', () => {
       rateLimit: 0,
       ringSize: 8 * 2 ** 20,
       queueSize: 64 * 2 ** 20,
+      spoolSize: 512 * 2 ** 20,
       batchRecords: 16_384,
       batchDelay: 200,
       batchTimeout: 30_000,

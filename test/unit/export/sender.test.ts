@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import {
-  ExporterMetrics,
-  type ExportResponse,
-  type IExporterTransport,
-} from '@opentelemetry/otlp-exporter-base';
-import {
   AggregationTemporality,
   InMemoryMetricExporter,
   MeterProvider,
@@ -16,112 +11,15 @@ import type { Batch } from '../../../src/export/batch.ts';
 import { type AnswerStatus, ExportError, type ExportErrorKind } from '../../../src/export/export-error.ts';
 import { createLogSender, responseAttributes } from '../../../src/export/log-sender.ts';
 import { RetryingTransport, type Sleep } from '../../../src/export/retrying-transport.ts';
-import { Sender, type SenderOptions } from '../../../src/export/sender.ts';
 import { encode } from '../../support/otlp-decode.ts';
 import { OtlpSink } from '../../support/otlp-sink.ts';
+import { again, batch, no, ok, PlayedTransport, playing, settle } from '../../support/played.ts';
 import { receiverAt } from '../../support/receiver.ts';
 
 // The queue, retrying and giving up, over a transport that the test plays; the last part is over a real one.
 // Which answer means what: transport-grpc.test.ts. How long to wait: retry.test.ts.
 
 const FAR = 60_000;
-
-/** A batch is named by its records: "abc" holds three. */
-const batch = (records: string): Batch => ({
-  bytes: Buffer.from(records),
-  types: new Uint8Array(records.length),
-  recordsStart: 0,
-  recordsEnd: records.length,
-});
-
-const nameOf = (bytes: Uint8Array) => Buffer.from(bytes).toString();
-
-const halve = ({ bytes }: Batch): readonly [Batch, Batch] | undefined => {
-  const records = nameOf(bytes);
-  const middle = records.length >> 1;
-  return records.length < 2 ? undefined : [batch(records.slice(0, middle)), batch(records.slice(middle))];
-};
-
-const ok = (response: Record<string, unknown> = {}): ExportResponse => ({
-  status: 'success',
-  data: encode('ExportServiceResponse', response),
-});
-const again = (kind: ExportErrorKind = 'unavailable', retryInMillis?: number): ExportResponse => ({
-  status: 'retryable',
-  error: new ExportError(kind, `it is ${kind}`),
-  ...(retryInMillis !== undefined && { retryInMillis }),
-});
-const no = (kind: ExportErrorKind = 'rejected'): ExportResponse => ({
-  status: 'failure',
-  error: new ExportError(kind, `it is ${kind}`),
-});
-
-/** Keeps requests until the test answers them, or answers by a rule. */
-class PlayedTransport implements IExporterTransport {
-  readonly open: { readonly name: string; readonly answer: (response: ExportResponse) => void }[] = [];
-  readonly seen: string[] = [];
-  closed = 0;
-  rule: ((name: string) => ExportResponse | undefined) | undefined;
-
-  send(data: Uint8Array): Promise<ExportResponse> {
-    const name = nameOf(data);
-    this.seen.push(name);
-    const response = this.rule?.(name);
-    if (response) return Promise.resolve(response);
-    return new Promise((resolve) => this.open.push({ name, answer: resolve }));
-  }
-
-  async answer(response: ExportResponse): Promise<void> {
-    const request = this.open.shift();
-    assert.ok(request, 'a request is open');
-    request.answer(response);
-    await settle();
-  }
-
-  shutdown(): void {
-    this.closed++;
-    for (const request of this.open.splice(0)) request.answer(again('closed'));
-  }
-}
-
-/** Lets everything run that is ready to run. */
-const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-function playing(options: Partial<SenderOptions> = {}) {
-  const transport = new PlayedTransport();
-  const log: string[] = [];
-  const naps: { readonly ms: number; readonly wake: () => void }[] = [];
-  const sleep: Sleep = (ms, signal) =>
-    new Promise((resolve) => {
-      naps.push({ ms, wake: resolve });
-      signal.addEventListener('abort', () => resolve());
-    });
-  const clock = { now: 0 };
-  const sender = new Sender({
-    transport,
-    metrics: new ExporterMetrics<Batch>({
-      componentType: 'test',
-      metricsHelper: { name: 'log', countItems: ({ types }) => types.length },
-      url: undefined,
-      meterProvider: undefined,
-      responseAttributesFromError: () => ({}),
-    }),
-    split: halve,
-    onExported: ({ bytes }) => log.push(`exported ${nameOf(bytes)}`),
-    onLost: ({ bytes }, reason) => log.push(`lost ${nameOf(bytes)}: ${reason}`),
-    onPartial: ({ bytes }, rejected, message) => log.push(`partial ${nameOf(bytes)}: ${rejected} ${message}`),
-    onState: (status) => log.push(status.ok ? 'up' : `down: ${status.error.message}`),
-    sleep,
-    random: () => 0.5,
-    now: () => clock.now,
-    ...options,
-  });
-  const wake = async () => {
-    naps.shift()!.wake();
-    await settle();
-  };
-  return { sender, transport, log, naps, wake, clock };
-}
 
 describe('Sender', () => {
   it('sends what it is offered, in order, two requests at a time', async () => {
