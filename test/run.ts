@@ -22,7 +22,7 @@ const DEADLINES: Readonly<Record<string, number>> = {
   evasion: 10 * MINUTES,
   fuzz: 10 * MINUTES * Math.max(1, Number(process.env.FUZZ_RUNS ?? 1) || 1),
   e2e: 45 * MINUTES,
-  vm: 30 * MINUTES,
+  vm: 60 * MINUTES,
 };
 
 /** [part, mocha's arguments]; npm leaves a `--` behind when one more is needed to get past it. */

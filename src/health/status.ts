@@ -22,6 +22,8 @@ export interface EventStatus {
   readonly received: number;
   readonly exported: number;
   readonly inMemory: number;
+  /** On disk; records of earlier runs among them. */
+  readonly spooled: number;
   /** By reason. */
   readonly lost: Readonly<Record<string, number>>;
   /** Absent before anything was timed, and for records that only user space makes. */
@@ -148,7 +150,14 @@ function eventsOf(agent: Agent): readonly EventStatus[] {
         filtered: (counts?.filtered ?? 0) + filtered,
         received,
         exported,
-        inMemory: received - exported - filtered - (inUserSpace.get(name) ?? 0),
+        inMemory:
+          received +
+          ledger.recovered[type]! -
+          exported -
+          filtered -
+          ledger.spooled[type]! -
+          (inUserSpace.get(name) ?? 0),
+        spooled: ledger.spooled[type]!,
         lost: lossesOf(agent, name),
         ...hookTimeOf(agent, type),
       };

@@ -11,6 +11,7 @@ const event = (name: string, values: Partial<EventStatus> = {}): EventStatus => 
   received: 0,
   exported: 0,
   inMemory: 0,
+  spooled: 0,
   lost: {},
   ...values,
 });
