@@ -30,7 +30,7 @@ static __always_inline bool act__begin(struct builder *b, enum where where, enum
 		return false;
 	}
 	if (!is_excluded(task->tgid) && !is_known(task))
-		introduce(b);
+		introduce(b, task);
 	if (!attempt_by(type, task, bpf_ktime_get_boot_ns())) {
 		if (where == IN_TRAMPOLINE)
 			scratch__return(b);

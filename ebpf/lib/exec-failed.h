@@ -92,7 +92,7 @@ static __always_inline void exec_failed(struct builder *b, enum program program,
 	long n;
 
 	if (!is_known(task))
-		introduce(b);
+		introduce(b, task);
 	if (!attempt_by(EVENT_PROCESS_EXEC, task, bpf_ktime_get_boot_ns()))
 		return;
 	__builtin_memset(e, 0, sizeof(*e));

@@ -21,13 +21,13 @@ static __always_inline struct file_change *file__begin(struct builder *b, struct
 
 	if (!attempt(type, task->tgid))
 		return NULL;
-	decision = filters ? filter__actor(type) : DECISION_OPEN;
+	decision = filters ? filter__actor(type, task) : DECISION_OPEN;
 	if (decision == DECISION_DROP) {
 		admit(FILTERED, type);
 		return NULL;
 	}
 	if (!is_known(task))
-		introduce(b);
+		introduce(b, task);
 	b->end = sizeof(*e);
 	b->scratch->leaf_end = 0;
 	e->header.time = bpf_ktime_get_boot_ns();

@@ -68,10 +68,8 @@ static __always_inline enum decision decide(enum decision so_far, const struct v
 	return v->keep & bit ? DECISION_KEPT : so_far;
 }
 
-/* Who the current task is. Global, as what is below: verified once a program, whatever leads to it. */
-__weak __noinline int filter__actor(u32 type)
+static __always_inline enum decision filter__task(u32 type, struct task_struct *task)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	enum decision d = DECISION_OPEN;
 	u64 bit = 1ull << (type & 63);
 
@@ -98,6 +96,23 @@ __weak __noinline int filter__actor(u32 type)
 		d = decide(d, bpf_map_lookup_elem(&filter_executables, &key), bit);
 	}
 	return d;
+}
+
+#ifndef AGENTSMITH_LEGACY
+/* Who the current task is. Global, as what is below: verified once a program, whatever leads to it. */
+__weak __noinline int filter__current(u32 type)
+{
+	return filter__task(type, bpf_get_current_task_btf());
+}
+#endif
+
+static __always_inline enum decision filter__actor(u32 type, struct task_struct *task)
+{
+#ifdef AGENTSMITH_LEGACY
+	return filter__task(type, task);
+#else
+	return filter__current(type);
+#endif
 }
 
 /* `address` as in struct network_connect: IPv4 in the first four bytes. */
@@ -157,6 +172,7 @@ static __always_inline enum decision filter__path(enum decision d, enum event_ty
 	return more == DECISION_OPEN ? d : more;
 }
 
+#ifndef AGENTSMITH_LEGACY
 /* Not on the stack, of which there are 512 bytes. */
 static const struct budget no_budget;
 
@@ -181,6 +197,7 @@ __weak __noinline int budget__take(u32 type, u64 now)
 	b->full_at = (b->full_at > now ? b->full_at : now) + rate_interval;
 	return true;
 }
+#endif
 
 /* What becomes of an event. Results that come in softirq keep it with the socket: there the task is a stranger. */
 enum admission { ADMITTED, FILTERED, RATE_LIMITED };
@@ -189,9 +206,11 @@ static __always_inline enum admission admission_of(enum decision d, enum event_t
 {
 	if (d == DECISION_DROP || (d == DECISION_OPEN && (kept_events >> type & 1)))
 		return FILTERED;
-	if (!rate_interval || !(HIGH_VOLUME >> type & 1))
-		return ADMITTED;
-	return budget__take(type, now) ? ADMITTED : RATE_LIMITED;
+#ifndef AGENTSMITH_LEGACY /* it has no frequent events */
+	if (rate_interval && HIGH_VOLUME >> type & 1 && !budget__take(type, now))
+		return RATE_LIMITED;
+#endif
+	return ADMITTED;
 }
 
 /* Counts what is not admitted. */
@@ -220,7 +239,7 @@ static __always_inline bool attempt_by(enum event_type type, struct task_struct 
 {
 	if (!attempt(type, task->tgid))
 		return false;
-	return admit(admission_of(filters ? filter__actor(type) : DECISION_OPEN, type, now), type);
+	return admit(admission_of(filters ? filter__actor(type, task) : DECISION_OPEN, type, now), type);
 }
 
 #endif

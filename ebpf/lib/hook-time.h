@@ -96,10 +96,14 @@ static __always_inline void hook_time__stop(struct hook_time *t)
  * From this line to the end of the function, by whatever return; once a program, behind what sends strangers home. A
  * tail call is no return: a program that makes one does its work in a function of its own, which has the line.
  */
+#ifdef AGENTSMITH_LEGACY /* its verifier loses the bounds of the bucket */
+#define TIMED(event)
+#else
 #define TIMED(of)                                                                              \
 	struct hook_time hook_time __attribute__((cleanup(hook_time__stop), unused)) = {       \
 		.type = of,                                                                    \
 	};                                                                                     \
 	hook_time.start = hook_time__begin(hook_time.type)
+#endif
 
 #endif

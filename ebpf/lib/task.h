@@ -377,49 +377,62 @@ static __always_inline long builder__emit(struct builder *b, struct header *h, e
 	return emit(b->scratch->bytes, MASK(size, SCRATCH_SIZE - 1), type, false);
 }
 
-/* The first part of an introduction: of the stack there are 512 bytes for all functions that call each other. */
-__weak __noinline int introduce__who(u32 slot)
+static __always_inline void introduce__fill_who(struct process_exec *e, struct task_struct *task)
 {
-	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct process_exec *e;
-
-	if (!scratch)
-		return 0;
-	e = (void *)scratch->bytes;
 	e->header.time = bpf_ktime_get_boot_ns();
 	e->header.sequence = 0;
 	e->header.tid = task->pid;
 	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
 	who__fill(&e->who, task);
-	return 1;
 }
 
-/*
- * Tells user space what the current task runs, whose `who` is in this slot's scratch; not 0 when it knows by now. Global, because
- * it is verified once a program then, and not once for each way that leads to it: it is larger than what most do themselves.
- */
-__weak __noinline int introduce_in(u32 slot)
+/* Not 0 when user space knows by now. */
+static __always_inline int introduce__fill_image(struct builder *b, struct task_struct *task)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct builder b = { .slot = slot, .scratch = bpf_map_lookup_elem(&scratches, &slot) };
-	struct process_exec *e;
+	struct process_exec *e = (void *)b->scratch->bytes;
 
-	if (!b.scratch || !task->mm || !attempt(EVENT_PROCESS, task->tgid))
+	if (!task->mm || !attempt(EVENT_PROCESS, task->tgid))
 		return 0;
-	e = (void *)b.scratch->bytes;
-	b.end = sizeof(*e);
-	image__fill(&b, e, task);
-	if (builder__emit(&b, &e->header, EVENT_PROCESS, PROGRAM_NONE))
+	b->end = sizeof(*e);
+	image__fill(b, e, task);
+	if (builder__emit(b, &e->header, EVENT_PROCESS, PROGRAM_NONE))
 		return 0;
 	remember(task, e->who.exec_id + 1);
 	return 1;
 }
 
-/* What was built in the scratch of `b` is gone then. One call behind the other, because of the stack. */
-static __always_inline bool introduce(struct builder *b)
+#ifndef AGENTSMITH_LEGACY
+/*
+ * The two parts of an introduction, in the scratch of `slot`. Global, because they are verified once a program then, and
+ * not once for each way that leads to them: they are larger than what most programs do themselves. Two, because there
+ * are 512 bytes of stack for all functions that call each other.
+ */
+__weak __noinline int introduce__who(u32 slot)
 {
-	return introduce__who(b->slot) && introduce_in(b->slot);
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+
+	if (scratch)
+		introduce__fill_who((void *)scratch->bytes, bpf_get_current_task_btf());
+	return scratch != NULL;
+}
+
+__weak __noinline int introduce__image(u32 slot)
+{
+	struct builder b = { .slot = slot, .scratch = bpf_map_lookup_elem(&scratches, &slot) };
+
+	return b.scratch ? introduce__fill_image(&b, bpf_get_current_task_btf()) : 0;
+}
+#endif
+
+/* Tells user space what `task`, the current one, runs. True when it knows by now; what was in the scratch of `b` is gone. */
+static __always_inline bool introduce(struct builder *b, struct task_struct *task)
+{
+#ifdef AGENTSMITH_LEGACY /* 5.10 cannot ask for the current task */
+	introduce__fill_who((void *)b->scratch->bytes, task);
+	return introduce__fill_image(b, task);
+#else
+	return introduce__who(b->slot) && introduce__image(b->slot);
+#endif
 }
 
 /* Tracepoint programs run with preemption off, so the first scratch buffers, one a CPU, are theirs. */
@@ -463,7 +476,7 @@ static __always_inline void introduce_current(struct task_struct *task)
 	/* Without a buffer the next event introduces. */
 	if (is_known(task) || !scratch__borrow(&b))
 		return;
-	introduce(&b);
+	introduce(&b, task);
 	scratch__return(&b);
 }
 #endif

@@ -249,7 +249,7 @@ static __always_inline void dns_report(enum program program, struct __sk_buff *s
 
 static __always_inline u8 dns_admission(enum event_type type, u64 now)
 {
-	return admission_of(filters ? filter__actor(type) : DECISION_OPEN, type, now);
+	return admission_of(filters ? filter__actor(type, bpf_get_current_task_btf()) : DECISION_OPEN, type, now);
 }
 
 /* Enters the current task as the one who asks now. */

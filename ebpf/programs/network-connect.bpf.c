@@ -131,7 +131,7 @@ static __always_inline void attempt__fill(struct bpf_sock_addr *ctx, struct conn
 		((u32 *)a->daddr)[3] = address[3];
 	}
 	a->dport = bpf_ntohs(ctx->user_port);
-	a->admission = admission_of(filters ? filter__network(filter__actor(EVENT_NETWORK_CONNECT),
+	a->admission = admission_of(filters ? filter__network(filter__actor(EVENT_NETWORK_CONNECT, task),
 							      EVENT_NETWORK_CONNECT, a->family, a->daddr)
 					    : DECISION_OPEN,
 				    EVENT_NETWORK_CONNECT, a->time);

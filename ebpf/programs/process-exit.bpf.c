@@ -43,7 +43,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	}
 	/* From 6.16 on the memory map still stands here; before, only the fork or exec record could tell. */
 	if (task->mm && !is_known(task))
-		introduce(&b);
+		introduce(&b, task);
 	e = (void *)b.scratch->bytes;
 	b.end = sizeof(*e);
 	e->header.time = now;

@@ -18,7 +18,7 @@ int BPF_PROG(process_fork, struct task_struct *origin, struct task_struct *child
 		return 0;
 	if (!scratch__own(&b))
 		return 0;
-	if (!is_known(origin) && !introduce(&b))
+	if (!is_known(origin) && !introduce(&b, origin))
 		return 0;
 	if (!attempt(EVENT_PROCESS_FORK, origin->tgid))
 		return 0;
