@@ -75,7 +75,7 @@ export function page(figures: readonly Figure[]): string {
 
 ${cpu?.model ?? 'unknown CPU'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}.
 Virtual machines share their cores with others: a figure of one run can be 40 % off. What is compared (\`ratio\`) ran in turns.
-Repeat it: \`npm run bench\` as root, about seven minutes.
+Repeat it: \`npm run bench\` as root, about eleven minutes.
 
 ## Figures
 

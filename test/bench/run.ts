@@ -2,7 +2,7 @@
 /*
  * Behind `npm run bench`:
  *
- *   npm run bench                        every part, one table; about seven minutes
+ *   npm run bench                        every part, one table; about eleven minutes
  *   npm run bench -- --only heap,tax     some parts
  *   npm run bench -- --json FILE         also one line of JSON for each figure
  *   npm run bench -- --write             also writes docs/performance.md
