@@ -33,7 +33,6 @@ constexpr uint64_t kSlowWindowMs = 1000;
 constexpr uint64_t kCompanyMs = 10;
 constexpr uint64_t kSlowTickMs = 1000;
 constexpr size_t kExcludedMax = 8;
-constexpr size_t kProgramsMax = 128;  // `attached` of ebpf/lib/ring.h
 
 Napi::Error error(Napi::Env env, const std::string& code, const std::string& message) {
   Napi::Error e = Napi::Error::New(env, message);
@@ -169,49 +168,6 @@ void Sensor::Load(const std::set<std::string>& programs) {
   hooks_.insert(hooks_.end(), hooks.begin(), hooks.end());
 }
 
-void Sensor::Attach(Hook& hook, int cgroup_fd) {
-  bpf_program* program = Find(hook.program);
-  if (!program) return;
-  hook.error.clear();
-  if (hook.slot) {
-    const int fd = bpf_program__fd(program);
-    if (bpf_map_update_elem(bpf_map__fd(Map("syscall_exits")), &hook.slot, &fd, BPF_ANY)) hook.error = strerror(errno);
-    else attached_[hook.program] = nullptr;
-    return;
-  }
-  const bool cgroup = hook.hook.rfind("cgroup", 0) == 0;
-  if (cgroup && cgroup_fd < 0) {
-    hook.error = "no cgroup2 hierarchy to attach to";
-    return;
-  }
-  bpf_link* link = cgroup ? bpf_program__attach_cgroup(program, cgroup_fd) : bpf_program__attach(program);
-  if (link) attached_[hook.program] = link;
-  else hook.error = strerror(errno);
-}
-
-void Sensor::Detach(const std::string& program) {
-  const auto at = attached_.find(program);
-  if (at == attached_.end()) return;
-  Flag(program, false);
-  bpf_link__destroy(at->second);
-  for (const Hook& hook : hooks_) {
-    if (hook.program == program && hook.slot) bpf_map_delete_elem(bpf_map__fd(Map("syscall_exits")), &hook.slot);
-  }
-  attached_.erase(at);
-}
-
-/** Whether the kernel still runs a program: root can detach links of cgroups, and take programs out of an array. */
-bool Sensor::IsAttached(const Hook& hook, bpf_link* link) {
-  if (hook.slot) {
-    uint32_t id = 0;
-    return !bpf_map_lookup_elem(bpf_map__fd(Map("syscall_exits")), &hook.slot, &id);
-  }
-  bpf_link_info data = {};
-  uint32_t size = sizeof data;
-  if (bpf_obj_get_info_by_fd(bpf_link__fd(link), &data, &size)) return false;
-  return data.type != BPF_LINK_TYPE_CGROUP || data.cgroup.cgroup_id != 0;
-}
-
 /**
  * verify(): what somebody else has undone: names of programs that are not attached any more, and of globals that are not
  * as they were written. The programs count as detached, so that choose() attaches them again; globals are put right.
@@ -245,24 +201,6 @@ Napi::Value Sensor::Verify(const Napi::CallbackInfo& info) {
   return out;
 }
 
-/** Tells the programs whether one of them runs (ebpf/lib/ring.h); those that send no record have no number. */
-void Sensor::Flag(const std::string& program, bool attached) {
-  const btf* types = bpf_object__btf(objects_.front());
-  const int id = btf__find_by_name_kind(types, "program", BTF_KIND_ENUM);
-  if (id < 0) return;
-  const btf_type* type = btf__type_by_id(types, id);
-  const struct btf_enum* value = btf_enum(type);
-  for (int i = 0; i < btf_vlen(type); i++, value++) {
-    if ("PROGRAM_" + program != btf__name_by_offset(types, value->name_off)) continue;
-    const uint32_t number = value->val;
-    if (number < kProgramsMax) __atomic_store_n(&running_[number], attached ? number : 0, __ATOMIC_SEQ_CST);
-  }
-}
-
-void Sensor::DetachAll() {
-  while (!attached_.empty()) Detach(std::string(attached_.begin()->first));
-}
-
 /**
  * choose(programs, enabledEvents, cgroupFd): exactly these programs are attached from now on; what was never loaded is
  * loaded. What was attached before and stays sees every event meanwhile.
@@ -284,18 +222,6 @@ Napi::Value Sensor::Choose(const Napi::CallbackInfo& info) {
   // A thread that ends shows process_exit where the saved registers lie (ebpf/lib/compat.h), before the first connect.
   std::thread([] {}).join();
   return info.Env().Undefined();
-}
-
-Napi::Value Sensor::Hooks(const Napi::CallbackInfo& info) {
-  auto list = Napi::Array::New(info.Env());
-  for (const Hook& hook : hooks_) {
-    auto entry = Napi::Object::New(info.Env());
-    entry.Set("program", hook.program);
-    entry.Set("hook", hook.hook);
-    entry.Set("error", hook.error);
-    list.Set(list.Length(), entry);
-  }
-  return list;
 }
 
 /** Copies whole records into the buffer; returns bytes. Layout of the ring: Documentation/bpf/ringbuf.rst. */
@@ -383,41 +309,9 @@ Napi::Value Sensor::Start(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
-/**
- * sum(map, key, out): the 64-bit words of one value of a per-CPU array, summed over the CPUs, into a Float64Array of as
- * many. False when the map is none such.
- */
-Napi::Value Sensor::Sum(const Napi::CallbackInfo& info) {
-  const uint32_t key = info[1].As<Napi::Number>().Uint32Value();
-  auto out = info[2].As<Napi::Float64Array>();
-  const size_t words = out.ElementLength();
-  const bpf_map* map = Map(info[0].As<Napi::String>(), sizeof key, words * sizeof(uint64_t));
-  const int cpus = libbpf_num_possible_cpus();
-  std::vector<uint64_t> values(cpus * words);
-  if (!map || bpf_map_lookup_elem(bpf_map__fd(map), &key, values.data())) {
-    return Napi::Boolean::New(info.Env(), false);
-  }
-  for (size_t i = 0; i < words; i++) {
-    uint64_t sum = 0;
-    for (int cpu = 0; cpu < cpus; cpu++) sum += values[cpu * words + i];
-    out[i] = sum;
-  }
-  return Napi::Boolean::New(info.Env(), true);
-}
-
 Napi::Value Sensor::RingUsed(const Napi::CallbackInfo& info) {
   if (objects_.empty()) return Napi::Number::New(info.Env(), 0);
   return Napi::Number::New(info.Env(), __atomic_load_n(producer_, __ATOMIC_ACQUIRE) - *consumer_);
-}
-
-/** forget(pid, startLow, startHigh): user space dropped the process, so the kernel introduces it again. */
-Napi::Value Sensor::Forget(const Napi::CallbackInfo& info) {
-  struct { uint64_t start; uint32_t pid, unused; } key = {};
-  key.pid = info[0].As<Napi::Number>().Uint32Value();
-  key.start = static_cast<uint64_t>(info[2].As<Napi::Number>().Uint32Value()) << 32 |
-              info[1].As<Napi::Number>().Uint32Value();
-  if (!objects_.empty()) bpf_map_delete_elem(bpf_map__fd(Map("known")), &key);
-  return info.Env().Undefined();
 }
 
 /** exclude(pid): events of this process are the agent's own. False when all places are taken. */
@@ -441,60 +335,6 @@ Napi::Value Sensor::Set(const Napi::CallbackInfo& info) {
   if (size == 8) __atomic_store_n(static_cast<uint64_t*>(address), value, __ATOMIC_SEQ_CST);
   if (size == 4) __atomic_store_n(static_cast<uint32_t*>(address), value, __ATOMIC_SEQ_CST);
   return Napi::Boolean::New(info.Env(), size == 8 || size == 4);
-}
-
-/** The named map, when keys (and values) have its sizes; nullptr otherwise. */
-bpf_map* Sensor::Map(const std::string& name, size_t key, size_t value) {
-  bpf_map* map = objects_.empty() ? nullptr : Map(name.c_str());
-  return map && bpf_map__key_size(map) == key && (!value || bpf_map__value_size(map) == value) ? map : nullptr;
-}
-
-/** update(map, key, value): false when the map has no room, or is none. */
-Napi::Value Sensor::Update(const Napi::CallbackInfo& info) {
-  auto key = info[1].As<Napi::Uint8Array>(), value = info[2].As<Napi::Uint8Array>();
-  bpf_map* map = Map(info[0].As<Napi::String>(), key.ByteLength(), value.ByteLength());
-  return Napi::Boolean::New(info.Env(), map && !bpf_map_update_elem(bpf_map__fd(map), key.Data(), value.Data(), BPF_ANY));
-}
-
-/** delete(map, key) */
-Napi::Value Sensor::Delete(const Napi::CallbackInfo& info) {
-  auto key = info[1].As<Napi::Uint8Array>();
-  bpf_map* map = Map(info[0].As<Napi::String>(), key.ByteLength(), 0);
-  return Napi::Boolean::New(info.Env(), map && !bpf_map_delete_elem(bpf_map__fd(map), key.Data()));
-}
-
-/** entries(map): key and value of each entry, one behind the other, as [keys, values]. */
-Napi::Value Sensor::Entries(const Napi::CallbackInfo& info) {
-  bpf_map* map = objects_.empty() ? nullptr : Map(info[0].As<Napi::String>().Utf8Value().c_str());
-  auto out = Napi::Array::New(info.Env());
-  if (!map) return out;
-  uint32_t count = bpf_map__max_entries(map), batch = 0;
-  std::vector<uint8_t> keys(count * bpf_map__key_size(map)), values(count * bpf_map__value_size(map));
-  // The map is as large as the room, so one call has it all; ENOENT says that this was the end.
-  if (bpf_map_lookup_batch(bpf_map__fd(map), nullptr, &batch, keys.data(), values.data(), &count, nullptr) &&
-      errno != ENOENT) {
-    return out;
-  }
-  out.Set(0u, Napi::Buffer<uint8_t>::Copy(info.Env(), keys.data(), count * bpf_map__key_size(map)));
-  out.Set(1u, Napi::Buffer<uint8_t>::Copy(info.Env(), values.data(), count * bpf_map__value_size(map)));
-  return out;
-}
-
-/** Per program [runs, nanoseconds]; zero unless bpf_stats are on (sys.enableStats). */
-Napi::Value Sensor::Stats(const Napi::CallbackInfo& info) {
-  auto out = Napi::Object::New(info.Env());
-  for (const Hook& hook : hooks_) {
-    const bpf_program* program = Find(hook.program);
-    bpf_prog_info data = {};
-    uint32_t size = sizeof data;
-    if (!program || bpf_obj_get_info_by_fd(bpf_program__fd(program), &data, &size)) continue;
-    auto entry = Napi::Object::New(info.Env());
-    entry.Set("runs", static_cast<double>(data.run_cnt));
-    entry.Set("nanoseconds", static_cast<double>(data.run_time_ns));
-    entry.Set("instructions", static_cast<double>(data.verified_insns));
-    out.Set(hook.program, entry);
-  }
-  return out;
 }
 
 /** No program runs any more; what lies in the ring can still be drained. */
