@@ -7,7 +7,8 @@ import { type Key, key, packed } from '../otlp-bytes.ts';
 import { type AttributeValue, Writer } from '../otlp-writer.ts';
 import * as at from '../semconv.ts';
 import type { Programs } from '../sensor/sensor.ts';
-import { type Column, chars, encoded, enumerated, int, type Notes, summaryOf } from './column.ts';
+import { type Column, encoded, enumerated, int, type Notes, summaryOf } from './column.ts';
+import { chars } from './column-text.ts';
 
 /** SeverityNumber of the OpenTelemetry logs data model. */
 export const Severity = { DEBUG: 5, INFO: 9, WARN: 13, WARN2: 14 } as const;

@@ -2,7 +2,8 @@
 import { fileChange as c, EventType, FileFlag } from '../decode/layout.gen.ts';
 import type { RawEvent } from '../decode/record.ts';
 import * as at from '../semconv.ts';
-import { type Column, constant, decimal, flag, joinedPath, octal, text, when } from './column.ts';
+import { type Column, constant, decimal, flag, octal, when } from './column.ts';
+import { joinedPath, text } from './column-text.ts';
 import { type EventDefinition, Severity } from './event.ts';
 
 /** Something is known of the file behind the name: st_mode is never 0. */

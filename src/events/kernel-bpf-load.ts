@@ -2,7 +2,8 @@
 import { kernelBpfLoad as b, EventType } from '../decode/layout.gen.ts';
 import type { RawEvent } from '../decode/record.ts';
 import * as at from '../semconv.ts';
-import { type Column, chars, errno, int, oneOf, summaryOf, when } from './column.ts';
+import { type Column, errno, int, oneOf, summaryOf, when } from './column.ts';
+import { chars } from './column-text.ts';
 import { type EventDefinition, Severity } from './event.ts';
 
 /** enum bpf_prog_type without BPF_PROG_TYPE_, by number. */

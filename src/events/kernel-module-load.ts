@@ -2,7 +2,8 @@
 import { EventType, ModuleFlag, kernelModuleLoad as m } from '../decode/layout.gen.ts';
 import type { RawEvent } from '../decode/record.ts';
 import * as at from '../semconv.ts';
-import { type Column, chars, computed, constant, errno, flag, path, summaryOf, when } from './column.ts';
+import { type Column, computed, constant, errno, flag, summaryOf, when } from './column.ts';
+import { chars, path } from './column-text.ts';
 import { type EventDefinition, Severity } from './event.ts';
 
 /** By bit: Documentation/admin-guide/tainted-kernels.rst. */

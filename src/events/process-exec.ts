@@ -6,7 +6,8 @@ import type { Process } from '../enrich/process.ts';
 import { isSecretVariable } from '../enrich/redact.ts';
 import type { AttributeValue } from '../otlp-writer.ts';
 import * as at from '../semconv.ts';
-import { type Column, type Condition, computed, constant, errno, flag, int, path, when } from './column.ts';
+import { type Column, type Condition, computed, constant, errno, flag, int, when } from './column.ts';
+import { path } from './column-text.ts';
 import { commandArgs, MARK } from './command-args.ts';
 import { type EventDefinition, Severity, type Spread } from './event.ts';
 

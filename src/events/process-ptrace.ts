@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { EventType, Injection, PtraceFlag, processPtrace as p } from '../decode/layout.gen.ts';
 import * as at from '../semconv.ts';
-import { errno, flag, hex, int, oneOf, path, when } from './column.ts';
+import { errno, flag, hex, int, oneOf, when } from './column.ts';
+import { path } from './column-text.ts';
 import { type EventDefinition, Severity } from './event.ts';
 
 /** As ptrace(2) and the other system calls are called; an open has no name of its own. */
