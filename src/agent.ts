@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Past 400 lines: the composition, where every stage meets the next and nowhere else.
 import { diag, type Histogram } from '@opentelemetry/api';
 import { Clock } from './clock.ts';
 import { DnsStreams } from './decode/dns-streams.ts';
