@@ -8,14 +8,18 @@ interface Target {
   readonly what: string;
   readonly limit: number;
   readonly atLeast?: boolean;
+  /** Of what the figure is compared with, not of the figure: at most so many times it. */
+  readonly times?: boolean;
 }
 
 const TARGETS: readonly Target[] = [
   { figure: 'handler.exec', what: 'handler of exec, ns', limit: 2300 },
   { figure: 'handler.connect', what: 'handlers of a connection, ns', limit: 550 },
+  { figure: 'handler.dns', what: 'handler of a DNS message, ns', limit: 250 },
   { figure: 'handler.file', what: 'handler of a file that is made, ns', limit: 650 },
   { figure: 'handler.exit', what: 'handler of exit, ns', limit: 700 },
   { figure: 'handler.ptrace', what: 'handler of ptrace, ns', limit: 200 },
+  { figure: 'tax.getpid', what: 'an unrelated system call, times', limit: 1.2, times: true },
   { figure: 'pipeline.cpu.connect.grpc', what: 'agent CPU of a connect, µs', limit: 1 },
   { figure: 'pipeline.cpu.connect.http', what: 'the same over HTTP, µs', limit: 1 },
   { figure: 'pipeline.cpu.file.grpc', what: 'agent CPU of a file event, µs', limit: 1 },
@@ -37,18 +41,19 @@ const TARGETS: readonly Target[] = [
 const ORIGINAL: readonly (readonly [hook: string, micros: number, figure: string | undefined])[] = [
   ['execve_entry', 10.4, 'handler.exec'],
   ['connect', 7.5, 'handler.connect'],
-  ['connect_entry', 0.06, undefined],
-  ['recvfrom (DNS)', 9.2, undefined],
-  ['recvfrom_entry', 0.17, undefined],
-  ['fsnotify_post', 0.07, undefined],
+  ['connect_entry', 0.06, undefined], // one hook sees the result
+  ['recvfrom (DNS)', 9.2, 'handler.dns'],
+  ['recvfrom_entry', 0.17, 'handler.packet'],
+  ['fsnotify_post', 0.07, 'handler.file'],
 ];
 
 const row = (...cells: readonly string[]) => `| ${cells.join(' | ')} |`;
 const find = (figures: readonly Figure[], name: string) => figures.find((figure) => figure.name === name);
 
 function targets(figures: readonly Figure[]): string[] {
-  return TARGETS.map(({ figure, what, limit, atLeast }) => {
-    const value = find(figures, figure)?.value;
+  return TARGETS.map(({ figure, what, limit, atLeast, times }) => {
+    const found = find(figures, figure);
+    const value = times && found?.ratio ? 1 / found.ratio : found?.value;
     const isMet = value !== undefined && (atLeast ? value >= limit : value <= limit);
     return row(
       what,
@@ -62,7 +67,7 @@ function targets(figures: readonly Figure[]): string[] {
 function original(figures: readonly Figure[]): string[] {
   return ORIGINAL.map(([hook, micros, name]) => {
     const ours = name === undefined ? undefined : find(figures, name);
-    return row(hook, `${micros}`, ours ? (ours.value / 1000).toFixed(2) : 'no such hook yet', name ?? '–');
+    return row(hook, `${micros}`, ours ? (ours.value / 1000).toFixed(2) : 'no such hook', name ?? '–');
   });
 }
 
