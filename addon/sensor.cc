@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -219,6 +220,8 @@ Napi::Value Sensor::Choose(const Napi::CallbackInfo& info) {
     else if (!attached_.count(hook.program)) Attach(hook, cgroup_fd);
     if (attached_.count(hook.program)) Flag(hook.program, true);
   }
+  // Reading BTF and relocating takes megabytes that glibc would keep for good.
+  malloc_trim(0);
   // A thread that ends shows process_exit where the saved registers lie (ebpf/lib/compat.h), before the first connect.
   std::thread([] {}).join();
   return info.Env().Undefined();
