@@ -12,6 +12,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type PartResult, runPart } from './support/part.ts';
 import { repository } from './support/repository.ts';
+import { scaled } from './support/triggers.ts';
 
 const MINUTES = 60_000;
 
@@ -56,7 +57,7 @@ for (const part of parts) {
   const files = filesOf(part);
   if (files.length === 0) continue;
   console.log(`\n── ${part} ${'─'.repeat(60 - part.length)}`);
-  results.push(await runPart(part, { files, deadlineMs: DEADLINES[part]!, mocha }));
+  results.push(await runPart(part, { files, deadlineMs: scaled(DEADLINES[part]!), mocha }));
   if (results.at(-1)!.interrupted) break;
 }
 

@@ -16,12 +16,14 @@ import { scaled, skip, Trigger } from '../support/triggers.ts';
 import { pidOf } from '../support/truth.ts';
 import { openWatch, type Watch } from '../support/watch.ts';
 
+const DNS_EVENTS = ['dns.query', 'dns.answer', 'network.connect', 'process.exit'];
+
 describe('dns', function () {
   this.timeout(scaled(30_000));
   let watch: Watch;
 
   before(function () {
-    watch = openWatch(this);
+    watch = openWatch(this, { events: DNS_EVENTS });
   });
 
   after(() => watch?.close());
@@ -176,7 +178,7 @@ describe('dns on the ports of --dns-ports', function () {
   afterEach(() => watch?.close());
 
   it('is seen, over UDP and TCP, and on no other', async function () {
-    watch = openWatch(this, { dnsPorts: [1053, 5353] });
+    watch = openWatch(this, { events: DNS_EVENTS, dnsPorts: [1053, 5353] });
     for (const port of ['1053', '5353']) {
       for (const way of ['sendto', 'tcp']) {
         const [exchange] = await exchanges(this, watch, way, '127.0.0.1', port);
@@ -188,7 +190,7 @@ describe('dns on the ports of --dns-ports', function () {
   });
 
   it('refuses a flood before it drowns the others, and counts what it refuses', async function () {
-    watch = openWatch(this, { ringBytes: 64 << 10, start: false });
+    watch = openWatch(this, { events: DNS_EVENTS, ringBytes: 64 << 10, start: false });
     watch.requires(this, QUERY);
     const flood = new Trigger('dns', ['flood']);
     const [{ skip: reason }] = (await flood.end<Exchange>()) as [Exchange];

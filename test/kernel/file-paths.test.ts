@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which path a record tells: the real one from the root of the mount namespace, whatever the caller called it.
 import assert from 'node:assert/strict';
-import { deeds, expectDeeds } from '../support/files.ts';
+import { deeds, expectDeeds, FILE_EVENTS } from '../support/files.ts';
 import { TIERS } from '../support/tiers.ts';
 import { scaled } from '../support/triggers.ts';
 import { openWatch, type Watch } from '../support/watch.ts';
@@ -12,7 +12,7 @@ for (const tier of TIERS) {
     let watch: Watch;
 
     before(function () {
-      watch = openWatch(this, { trampolines: tier === 'A' });
+      watch = openWatch(this, { events: FILE_EVENTS, trampolines: tier === 'A' });
     });
 
     after(() => watch?.close());

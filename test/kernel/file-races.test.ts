@@ -3,7 +3,7 @@
 // nothing better is known as unresolved. And a flood: what the ring has no room for is counted.
 import assert from 'node:assert/strict';
 import { EventType } from '../../src/decode/layout.gen.ts';
-import { filesOf, inDirectory, tierOfFiles } from '../support/files.ts';
+import { FILE_EVENTS, filesOf, inDirectory, tierOfFiles } from '../support/files.ts';
 import { TIERS } from '../support/tiers.ts';
 import { scaled, skip, Trigger } from '../support/triggers.ts';
 import { pidOf, type Truth } from '../support/truth.ts';
@@ -31,7 +31,7 @@ for (const tier of TIERS) {
 
     for (const way of ['open', 'openat2', 'uring']) {
       it(`are all told (${way})`, async function () {
-        watch = openWatch(this, { trampolines: tier === 'A' });
+        watch = openWatch(this, { events: FILE_EVENTS, trampolines: tier === 'A' });
         watch.requires(this, 'agentsmith.file.create');
         const seen = watch;
         const race = await inDirectory((cwd) => seen.run<Race>('file-races', [way, `${FILES}`], { cwd }));
@@ -56,7 +56,12 @@ for (const tier of TIERS) {
     }
 
     it('are refused before anything else when the ring is nearly full', async function () {
-      watch = openWatch(this, { ringBytes: 512 << 10, start: false, trampolines: tier === 'A' });
+      watch = openWatch(this, {
+        events: FILE_EVENTS,
+        ringBytes: 512 << 10,
+        start: false,
+        trampolines: tier === 'A',
+      });
       watch.requires(this, 'agentsmith.file.create');
       await inDirectory((cwd) => new Trigger('file-races', ['open', `${FLOOD}`], { cwd }).end());
       const { attempted, submitted, filtered, reserved, ringFull } = watch.counts(EventType.FILE_CREATE);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every way to make, link, move and remove a name: one record each, and none of what failed or was there before.
 // Which path is told where names are tricky: file-paths.test.ts. Races on descriptors: file-races.test.ts.
-import { deeds, expectDeeds } from '../support/files.ts';
+import { deeds, expectDeeds, FILE_EVENTS } from '../support/files.ts';
 import { TIERS } from '../support/tiers.ts';
 import { scaled } from '../support/triggers.ts';
 import { openWatch, type Watch } from '../support/watch.ts';
@@ -53,7 +53,7 @@ for (const tier of TIERS) {
     let watch: Watch;
 
     before(function () {
-      watch = openWatch(this, { trampolines: tier === 'A' });
+      watch = openWatch(this, { events: FILE_EVENTS, trampolines: tier === 'A' });
     });
 
     after(() => watch?.close());

@@ -36,7 +36,7 @@ for (const tier of TIERS) {
     let watch: Watch;
 
     before(function () {
-      watch = openWatch(this, { trampolines: tier === 'A' });
+      watch = openWatch(this, { events: ['kernel.bpf.load', 'process.exit'], trampolines: tier === 'A' });
     });
 
     after(() => watch?.close());

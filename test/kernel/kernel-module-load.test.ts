@@ -41,7 +41,7 @@ for (const tier of TIERS) {
     let seen = 0;
 
     before(function () {
-      watch = openWatch(this, { trampolines: tier === 'A' });
+      watch = openWatch(this, { events: ['kernel.module.load', 'process.exit'], trampolines: tier === 'A' });
       modules = copiesOfModule();
     });
 

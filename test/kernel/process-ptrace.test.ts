@@ -16,7 +16,7 @@ for (const tier of TIERS) {
     let watch: Watch;
 
     before(function () {
-      watch = openWatch(this, { trampolines: tier === 'A' });
+      watch = openWatch(this, { events: ['process.ptrace', 'process.exit'], trampolines: tier === 'A' });
     });
 
     after(() => watch?.close());

@@ -35,6 +35,19 @@ export interface Deed extends Truth {
 }
 
 const PREFIX = 'agentsmith.file.';
+
+/** Every event of files, and the end of who made them; names as a watch takes them. */
+export const FILE_EVENTS: readonly string[] = [
+  'file.create',
+  'file.link',
+  'file.rename',
+  'file.symlink',
+  'file.delete',
+  'file.directory.create',
+  'file.node.create',
+  'process.exit',
+];
+
 const DEFINITIONS = eventDefinitions({ redact: true });
 const SUMMARY = 200;
 

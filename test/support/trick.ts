@@ -28,7 +28,7 @@ export type Attempt = (watch: Watch, context: Mocha.Context, tier: Tier) => Prom
 const { EVASION_OUTCOMES, EVASION_TIER } = process.env;
 
 /** One watch for all tricks that want nothing special: a pending connect within the first retry of a SYN. */
-const SHARED: WatchOptions = { pendingAfterMs: 500, dnsPorts: [53, 5353] };
+const SHARED: WatchOptions = { events: 'all', pendingAfterMs: 500, dnsPorts: [53, 5353] };
 let shared: Watch | undefined;
 after(function () {
   // Detaching some hundred trampolines takes a kernel that is emulated longer than mocha waits.
@@ -38,7 +38,7 @@ after(function () {
 
 function open(context: Mocha.Context, options?: WatchOptions): Watch {
   const tier = EVASION_TIER === 'B' ? { trampolines: false } : {};
-  if (options) return openWatch(context, { ...options, ...tier });
+  if (options) return openWatch(context, { events: 'all', ...options, ...tier });
   shared ??= openWatch(context, { ...SHARED, ...tier });
   return shared;
 }
