@@ -38,12 +38,21 @@ uint64_t now(clockid_t clock) {
   return static_cast<uint64_t>(t.tv_sec) * 1000000000 + t.tv_nsec;
 }
 
+// A thread that loses its core between two readings would be wrong by milliseconds; three in a row take 0.1 us.
+constexpr int kClockTries = 5;
+constexpr uint64_t kClockTightNs = 2000;
+
 /** clocks(out: BigUint64Array): [boot, real] in ns; real lies between two readings of boot, out[0] is their middle. */
 Napi::Value Clocks(const Napi::CallbackInfo& info) {
   auto out = info[0].As<Napi::BigUint64Array>();
-  const uint64_t before = now(CLOCK_BOOTTIME), real = now(CLOCK_REALTIME), after = now(CLOCK_BOOTTIME);
-  out[0] = before + (after - before) / 2;
-  out[1] = real;
+  uint64_t tightest = ~0ull;
+  for (int i = 0; i < kClockTries && tightest > kClockTightNs; i++) {
+    const uint64_t before = now(CLOCK_BOOTTIME), real = now(CLOCK_REALTIME), after = now(CLOCK_BOOTTIME);
+    if (after - before >= tightest) continue;
+    tightest = after - before;
+    out[0] = before + tightest / 2;
+    out[1] = real;
+  }
   return info.Env().Undefined();
 }
 
