@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FilterRule } from '../config/filters.ts';
+import { fileKey } from './file-key.ts';
 import { type CompiledFilters, compileFilters, FILTER_MAPS, type FilterLookups } from './filter-maps.ts';
 import type { NativeSensor } from './native.ts';
 
@@ -9,13 +10,6 @@ import type { NativeSensor } from './native.ts';
 export type FilterTarget = Pick<NativeSensor, 'set' | 'update' | 'delete'>;
 
 const NONE: CompiledFilters = { maps: new Map(), kinds: 0, pathRules: 0, keptEvents: 0n, unresolved: [] };
-
-/** The kernel's encoding of a device: major << 20 | minor. */
-export function kernelDevice(dev: bigint): number {
-  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
-  const minor = (dev & 0xffn) | ((dev >> 12n) & ~0xffn);
-  return Number(((major << 20n) | minor) & 0xffffffffn);
-}
 
 function stat(path: string): { readonly dev: bigint; readonly ino: bigint } | undefined {
   return statSync(path, { bigint: true, throwIfNoEntry: false });
@@ -27,10 +21,7 @@ export function filterLookups(
   cgroupMount: string | undefined,
 ): FilterLookups {
   return {
-    file: (path) => {
-      const found = attempt(() => stat(path));
-      return found && { device: kernelDevice(found.dev), inode: found.ino };
-    },
+    file: (path) => attempt(() => fileKey(path)),
     cgroup: (path) =>
       cgroupMount === undefined ? undefined : attempt(() => stat(join(cgroupMount, path)))?.ino,
     type: (event) => types.get(event)!,
