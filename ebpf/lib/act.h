@@ -42,7 +42,7 @@ static __always_inline bool act__begin(struct builder *b, enum where where, enum
 	act->header.sequence = next_sequence();
 	act->header.tid = task->pid;
 	bpf_core_read(act->header.comm, sizeof(act->header.comm), &task->comm);
-	who__fill(&act->who, task);
+	who__current(&act->who, task);
 	return true;
 }
 

@@ -21,6 +21,13 @@ struct pt_regs___arm64 { u64 regs[31]; u64 orig_x0; int syscallno; };
 #define HAVE_HELPER(name) bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_##name)
 #endif
 
+/* A function that is verified by itself, once in each program that calls it; 5.10 takes it in line, which is less. */
+#ifdef AGENTSMITH_LEGACY
+#define GLOBAL static __always_inline
+#else
+#define GLOBAL __weak __noinline
+#endif
+
 /*
  * Where the saved user registers lie behind task->stack depends on THREAD_SIZE (KASAN) and on FRED's padding
  * (x86, 6.9), so it is learnt from bpf_task_pt_regs (5.15, tracing programs only) and used by the cgroup programs.

@@ -94,7 +94,7 @@ static __always_inline void credentials__report(enum program program, struct tas
 	e->header.sequence = sequence;
 	e->header.tid = task->pid;
 	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
-	who__fill(&e->who, task);
+	who__current(&e->who, task);
 	e->who.uid = now->uid;
 	e->who.euid = now->euid;
 	e->who.suid = now->suid;

@@ -28,17 +28,25 @@ const volatile struct environment_name environment_names[ENVIRONMENT_NAMES] __we
 struct environment_walk {
 	unsigned long at;
 	unsigned long end;
-	unsigned long block;                         /* where in user memory the copy begins */
-	u32 stop;                                    /* bytes of the copy in which a name may begin */
 	u32 slot;
 	u32 offset;
 	u32 limit;
 	u32 steps;
 	u32 inside;                                  /* of a string: no name starts here */
-	u32 found;
 	u32 truncated;
 };
 
+/* Of one block. */
+struct environment_search {
+	u32 slot;
+	u32 at;                                      /* in the copy */
+	u32 stop;                                    /* bytes of the copy in which a name may begin */
+	u32 steps;
+	u32 inside;
+	u32 found;
+};
+
+#ifndef AGENTSMITH_LEGACY /* unrolled, this walk alone passes the verifier's million instructions */
 /* Behind the longest record, where the scratch buffer has its margin. */
 static __always_inline u8 *environment__copy(struct scratch *scratch)
 {
@@ -60,21 +68,21 @@ static __always_inline bool environment__wanted(const u64 *word)
 }
 
 /* One string of the copy, or a part of a long one: ends where the next begins, or at a name that is wanted. */
-__attribute__((unused)) static long environment__search(u32 i, struct environment_walk *w)
+static long environment__string(u32 i, struct environment_search *w)
 {
 	const u64 ones = 0x0101010101010101;
-	u64 at = w->at - w->block, zeros = 0;
 	struct scratch *scratch;
 	u32 slot = w->slot, step;
 	const u64 *from;
+	u64 zeros = 0;
 
-	if (at >= w->stop)
+	if (w->at >= w->stop)
 		return 1;
 	scratch = bpf_map_lookup_elem(&scratches, &slot);
 	if (!scratch)
 		return 1;
 	w->steps++;
-	from = (const u64 *)(environment__copy(scratch) + MASK(at, 2 * ENVIRONMENT_BLOCK - 1));
+	from = (const u64 *)(environment__copy(scratch) + MASK(w->at, 2 * ENVIRONMENT_BLOCK - 1));
 	if (!w->inside && environment__wanted(from)) {
 		w->found = 1;
 		return 1;
@@ -94,13 +102,27 @@ __attribute__((unused)) static long environment__search(u32 i, struct environmen
 	return 0;
 }
 
+/*
+ * Looks for a name in the copy, from `at` to `stop`. Returns how far it came, with the bits below above it, and the number
+ * of strings in the upper half. Global: verified once, and not for each way through what calls it (15,000 instructions
+ * of 18,000 in every program). `at` is 0, which the verifier must not know (see below).
+ */
+#define ENVIRONMENT_INSIDE (1u << 30)
+#define ENVIRONMENT_FOUND (1u << 31)
+__weak __noinline u64 environment__search(u32 slot, u32 at, u32 stop, u32 inside)
+{
+	struct environment_search s = { .slot = slot, .at = at, .stop = stop, .inside = inside };
+
+	bpf_loop(ENVIRONMENT_BLOCK, environment__string, &s, 0);
+	return (u64)s.steps << 32 | s.at | (s.inside ? ENVIRONMENT_INSIDE : 0) | (s.found ? ENVIRONMENT_FOUND : 0);
+}
+
 /* Takes the string that was found; it is read again, as a whole. */
 static __always_inline long environment__take(struct environment_walk *w, struct scratch *scratch)
 {
 	u8 *to = scratch->bytes + MASK(w->offset, SCRATCH_SIZE - 8);
 	long n;
 
-	w->found = 0;
 	if (w->offset >= w->limit) {
 		w->truncated = 1;
 		return 1;
@@ -123,11 +145,12 @@ static __always_inline long environment__take(struct environment_walk *w, struct
 	return 0;
 }
 
-__attribute__((unused)) static long environment__step(u32 i, struct environment_walk *w)
+static long environment__step(u32 i, struct environment_walk *w)
 {
-	u64 size = w->end - w->at;
+	u64 size = w->end - w->at, searched;
 	u32 slot = w->slot;
 	struct scratch *scratch;
+	u32 stop;
 
 	if (w->at >= w->end || w->steps >= ENVIRONMENT_STRINGS)
 		return 1;
@@ -148,26 +171,28 @@ __attribute__((unused)) static long environment__step(u32 i, struct environment_
 			return 1;
 	}
 	/* A name is compared as a whole, so one that the end of the block cuts is left to the next block. */
-	w->stop = size;
+	stop = size;
 	if (w->end - w->at > size)
-		w->stop = size - ENVIRONMENT_NAME_MAX;
+		stop = size - ENVIRONMENT_NAME_MAX;
 	__builtin_memset(environment__copy(scratch) + MASK(size, 2 * ENVIRONMENT_BLOCK - 1), 0, ENVIRONMENT_NAME_MAX);
-	w->block = w->at;
-	bpf_loop(ENVIRONMENT_BLOCK, environment__search, w, 0);
-	return w->found ? environment__take(w, scratch) : 0;
+	searched = environment__search(slot, 0, stop, w->inside);
+	w->at += (u32)searched & (ENVIRONMENT_INSIDE - 1);
+	w->steps += searched >> 32;
+	w->inside = !!(searched & ENVIRONMENT_INSIDE);
+	return searched & ENVIRONMENT_FOUND ? environment__take(w, scratch) : 0;
 }
+
+#endif
 
 static __always_inline void environment__walk(struct environment_walk *w)
 {
-#ifdef AGENTSMITH_LEGACY /* unrolled, this walk alone passes the verifier's million instructions */
-	w->truncated = 1;
-#else
+#ifndef AGENTSMITH_LEGACY
 	if (HAVE_HELPER(loop))
 		bpf_loop(ENVIRONMENT_BLOCKS, environment__step, w, 0);
+#endif
 	/* More strings than that, or no loop at all: what was not looked at may hide something. */
 	if (w->at < w->end)
 		w->truncated = 1;
-#endif
 }
 
 static __always_inline void environment__append(struct builder *b, struct process_exec *e, struct mm_struct *mm)

@@ -101,7 +101,7 @@ static __always_inline void exec_failed(struct builder *b, enum program program,
 	e->header.sequence = next_sequence();
 	e->header.tid = task->pid;
 	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
-	who__fill(&e->who, task);
+	who__current(&e->who, task);
 	e->flags = EXEC_FAILED;
 	e->result = ret;
 	if (fd >= 0)

@@ -34,7 +34,7 @@ static __always_inline struct file_change *file__begin(struct builder *b, struct
 	e->header.sequence = decision; /* until file__emit, which knows the path */
 	e->header.tid = task->pid;
 	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
-	who__fill(&e->who, task);
+	who__current(&e->who, task);
 	__builtin_memset(&e->inode, 0, sizeof(*e) - __builtin_offsetof(struct file_change, inode));
 	return e;
 }

@@ -74,7 +74,7 @@ static __always_inline enum decision filter__task(u32 type, struct task_struct *
 	u64 bit = 1ull << (type & 63);
 
 	if (filters & FILTER_UID) {
-		u32 uid = task->cred->uid.val;
+		u32 uid = BPF_CORE_READ(task, cred, uid.val);
 
 		d = decide(d, bpf_map_lookup_elem(&filter_uids, &uid), bit);
 	}
@@ -84,9 +84,9 @@ static __always_inline enum decision filter__task(u32 type, struct task_struct *
 		d = decide(d, bpf_map_lookup_elem(&filter_cgroups, &id), bit);
 	}
 	/* Before 6.16 an ending process has no memory map any more: rather too much is seen than too little. */
-	if (filters & FILTER_EXECUTABLE && !task->mm)
+	if (filters & FILTER_EXECUTABLE && !BPF_CORE_READ(task, mm))
 		d = decide(d, &(struct verdict){ .keep = bit }, bit);
-	if (filters & FILTER_EXECUTABLE && task->mm) {
+	else if (filters & FILTER_EXECUTABLE) {
 		struct inode *inode = BPF_CORE_READ(task, mm, exe_file, f_inode);
 		struct file_key key = {
 			.inode = BPF_CORE_READ(inode, i_ino),

@@ -114,8 +114,7 @@ struct linux_binprm { int argc; const char *filename, *interp; };
 /* Control groups */
 enum cgroup_subsys_id { memory_cgrp_id };
 struct kernfs_node { u64 id; };
-struct cgroup_root { int hierarchy_id; };
-struct cgroup { struct kernfs_node *kn; struct cgroup_root *root; };
+struct cgroup { struct kernfs_node *kn; };
 struct cgroup_subsys_state { struct cgroup *cgroup; };
 struct css_set { struct cgroup_subsys_state *subsys[1]; struct cgroup *dfl_cgrp; };
 

@@ -78,31 +78,44 @@ static __always_inline void walk__run(struct walk *w)
 			return;
 }
 
+/*
+ * Puts the path of `dentry` in `mnt` at `start` of the scratch of `slot`, and returns its length. Global: verified once a
+ * program, and not once for each path of an image and each way that leads to it.
+ */
+GLOBAL int path__put(u64 dentry, u64 mnt, u32 slot, u32 start)
+{
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+	struct vfsmount *first = (void *)mnt;
+	struct walk w = {
+		.dentry = (void *)dentry,
+		.mnt = first,
+		.root = BPF_CORE_READ(first, mnt_root),
+		.slot = slot,
+		.offset = start,
+		.limit = start + PATH_TEXT_MAX,
+	};
+
+	if (!scratch)
+		return 0;
+	walk__run(&w);
+	if (w.at_root) {
+		scratch->bytes[MASK(w.offset, SCRATCH_SIZE - 1)] = 0;
+		w.offset++;
+	}
+	if (!scratch->leaf_end)
+		scratch->leaf_end = w.leaf_end;
+	return w.offset - start;
+}
+
 static __always_inline void path__append(struct builder *b, struct path_text *t, struct dentry *dentry,
 					 struct vfsmount *mnt)
 {
-	struct walk w = {
-		.dentry = dentry,
-		.mnt = mnt,
-		.slot = b->slot,
-		.offset = b->end,
-		.limit = b->end + PATH_TEXT_MAX,
-	};
-
 	t->offset = b->end;
 	t->length = 0;
 	if (!dentry || !mnt)
 		return;
-	w.root = BPF_CORE_READ(mnt, mnt_root);
-	walk__run(&w);
-	if (w.at_root) {
-		b->scratch->bytes[MASK(w.offset, SCRATCH_SIZE - 1)] = 0;
-		w.offset++;
-	}
-	t->length = w.offset - b->end;
-	b->end = w.offset;
-	if (!b->scratch->leaf_end)
-		b->scratch->leaf_end = w.leaf_end;
+	t->length = path__put((u64)dentry, (u64)mnt, b->slot, b->end);
+	b->end += t->length;
 }
 
 #endif

@@ -27,25 +27,24 @@ struct {
 	__type(value, u64);                          /* exec_id + 1 */
 } known SEC(".maps") __weak;
 
+/*
+ * On a host with v1 controllers every process is in the root of v2; there the memory hierarchy tells containers apart. On
+ * v2 the memory css may belong to an ancestor, so it is asked only when user space has found it mounted as v1.
+ */
+u32 memory_is_v1 __weak = 0;
+
 static __always_inline u64 who__cgroup(struct task_struct *task)
 {
-	struct css_set *set = task->cgroups;
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
 
-	/*
-	 * On a host with v1 controllers every process is in the root of v2; there the memory hierarchy tells containers
-	 * apart. On v2 the memory css may belong to an ancestor, so it is asked only when it is mounted as v1.
-	 */
-	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
+	if (memory_is_v1 && bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
 		int id = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
 		struct cgroup_subsys_state *css = NULL;
-		struct cgroup *cgroup;
 
 		bpf_core_read(&css, sizeof(css), (void *)set + bpf_core_field_offset(struct css_set, subsys) + id * 8);
-		cgroup = BPF_CORE_READ(css, cgroup);
-		if (BPF_CORE_READ(cgroup, root, hierarchy_id))
-			return BPF_CORE_READ(cgroup, kn, id);
+		return BPF_CORE_READ(css, cgroup, kn, id);
 	}
-	return set->dfl_cgrp->kn->id;
+	return BPF_CORE_READ(set, dfl_cgrp, kn, id);
 }
 
 static __always_inline void who__fill(struct who *who, struct task_struct *task)
@@ -91,6 +90,30 @@ static __always_inline void who__fill(struct who *who, struct task_struct *task)
 	who->uts_ns = ns->uts_ns->ns.inum;
 	who->user_ns = cred->user_ns->ns.inum;
 	bpf_core_read(who->nodename, sizeof(who->nodename), &ns->uts_ns->name.nodename);
+}
+
+#ifndef AGENTSMITH_LEGACY
+/*
+ * Global, like other functions here that many ways lead to: the verifier walks them once a program. For each pointer that
+ * it follows from a task it searches the kernel's BTF for four names, from 6.3 on (btf_nested_type_is_trusted): that was
+ * two thirds of the time that loading took.
+ */
+__weak __noinline int who__put(struct who *who)
+{
+	if (who)
+		who__fill(who, bpf_get_current_task_btf());
+	return 0;
+}
+#endif
+
+/* `task` is the current one. */
+static __always_inline void who__current(struct who *who, struct task_struct *task)
+{
+#ifdef AGENTSMITH_LEGACY /* 5.10 cannot ask for the current task */
+	who__fill(who, task);
+#else
+	who__put(who);
+#endif
 }
 
 static __always_inline void stdio__fill(struct builder *b, struct stdio *out, struct file *file)
@@ -196,7 +219,7 @@ static __always_inline void introduce__fill_who(struct process_exec *e, struct t
 	e->header.sequence = 0;
 	e->header.tid = task->pid;
 	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
-	who__fill(&e->who, task);
+	who__current(&e->who, task);
 }
 
 /* Not 0 when user space knows by now. */

@@ -182,7 +182,7 @@ __noinline int dns_ask(struct dns_socket *s, u16 id, u64 now)
 				     s->askers[asker].start != task->group_leader->start_boottime))
 		asker ^= 1;
 	s->asker = asker;
-	who__fill(&s->askers[MASK(asker, ASKERS - 1)], task);
+	who__current(&s->askers[MASK(asker, ASKERS - 1)], task);
 	asked->time = now;
 	bpf_core_read(asked->comm, sizeof(asked->comm), &task->comm);
 	asked->tid = task->pid;

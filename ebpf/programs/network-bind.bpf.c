@@ -39,7 +39,7 @@ static __always_inline struct network_bind *begin(struct task_struct *task, u64 
 	e->header.sequence = sequence;
 	e->header.tid = task->pid;
 	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
-	who__fill(&e->who, task);
+	who__current(&e->who, task);
 	__builtin_memset(e->addr, 0, sizeof(e->addr));
 	e->unused = 0;
 	return e;

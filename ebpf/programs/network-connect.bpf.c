@@ -138,7 +138,7 @@ static __always_inline void attempt__fill(struct bpf_sock_addr *ctx, struct conn
 	a->protocol = ctx->protocol;
 	a->tid = task->pid;
 	bpf_core_read(a->comm, sizeof(a->comm), &task->comm);
-	who__fill(&a->who, task);
+	who__current(&a->who, task);
 	fd = connect_fd(task);
 	if (fd < 0)
 		fd = socketcall_fd(task, a->cookie);

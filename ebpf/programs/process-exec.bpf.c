@@ -42,7 +42,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	e->header.sequence = wanted ? next_sequence() : 0;
 	e->header.tid = task->pid;
 	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
-	who__fill(&e->who, task);
+	who__current(&e->who, task);
 	image__fill(&b, e, task);
 	e->argc = bprm->argc;
 	filename = BPF_CORE_READ(bprm, filename);

@@ -50,7 +50,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	e->header.sequence = next_sequence();
 	e->header.tid = task->pid;
 	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
-	who__fill(&e->who, task);
+	who__current(&e->who, task);
 	/* wait(2) tells the group's code when one was set (exit_group, a signal), else the leader's own. */
 	e->status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
 	e->unused = 0;

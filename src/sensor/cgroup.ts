@@ -43,6 +43,27 @@ const files: CgroupFiles = {
   close: closeSync,
 };
 
+const CONTROLLERS = '/proc/cgroups';
+
+/**
+ * Whether the memory controller has a hierarchy of its own (cgroup v1): its cgroups tell containers apart then, because
+ * all processes are in the root of v2. False where the kernel says nothing of controllers: it has no v1.
+ *
+ * @param table of `/proc/cgroups`: name, hierarchy (0 = v2, or not mounted), cgroups, enabled
+ */
+export function isMemoryV1(table: string): boolean {
+  return /^memory\t[1-9]/m.test(table);
+}
+
+/** {@link isMemoryV1} of this machine. */
+export function readMemoryV1(): boolean {
+  try {
+    return isMemoryV1(readFileSync(CONTROLLERS, 'latin1'));
+  } catch {
+    return false; // A kernel without v1 has no such file.
+  }
+}
+
 /**
  * Finds the root of the host's cgroup2 hierarchy: a program attached there sees the sockets of every cgroup. Tried in
  * turn: a mounted one, a detached mount (needs no mounted one; Linux 5.2, CAP_SYS_ADMIN), a detached mount made in the

@@ -5,7 +5,7 @@ import { counters, EventType, LAYOUT_ID } from '../decode/layout.gen.ts';
 import { RecordBatch } from '../decode/record.ts';
 import { type KernelCounts, NO_COUNTS } from '../ledger.ts';
 import { Budgets, type Limited } from './budgets.ts';
-import { type CgroupRoot, cgroup2Mounts, findCgroupRoot } from './cgroup.ts';
+import { type CgroupRoot, cgroup2Mounts, findCgroupRoot, readMemoryV1 } from './cgroup.ts';
 import { filterLookups, KernelFilters } from './filters.ts';
 import { Guard, type HookChange } from './guard.ts';
 import { HOOK_TIME_WORDS, HookTimes } from './hook-times.ts';
@@ -134,6 +134,7 @@ export class LiveSensor implements Sensor {
       ),
     );
     this.#guard = new Guard(this.#sensor);
+    this.#readHierarchy();
     this.filter(options.filters ?? [], options.rateLimit ?? 0);
     this.choose(options.events);
     this.#readClocks();
@@ -189,7 +190,13 @@ export class LiveSensor implements Sensor {
     return this.#filters.unresolved;
   }
 
+  /** Controllers can be mounted while the sensor runs. */
+  #readHierarchy(): void {
+    this.#sensor.set('memory_is_v1', readMemoryV1() ? 1n : 0n);
+  }
+
   refresh(): readonly HookChange[] {
+    this.#readHierarchy();
     this.#filters.refresh();
     return this.#guard.check(this.#hooks, () => {
       this.choose(this.#events);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { cgroup2Mounts, findCgroupRoot } from '../../../src/sensor/cgroup.ts';
+import { cgroup2Mounts, findCgroupRoot, isMemoryV1 } from '../../../src/sensor/cgroup.ts';
 
 const HYBRID =
   '38 31 0:35 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw\n32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n';
@@ -71,6 +71,20 @@ describe('findCgroupRoot', () => {
       assert.equal(machine.namespace, 'own');
     });
   }
+});
+
+describe('isMemoryV1', () => {
+  const HEAD = '#subsys_name\thierarchy\tnum_cgroups\tenabled\n';
+
+  it('is true where memory has a hierarchy of its own', () => {
+    assert.equal(isMemoryV1(`${HEAD}cpuset\t0\t9\t1\nmemory\t12\t87\t1\n`), true);
+  });
+
+  it('is false where memory belongs to v2, is not mounted or is not listed', () => {
+    assert.equal(isMemoryV1(`${HEAD}cpuset\t3\t9\t1\nmemory\t0\t87\t1\n`), false);
+    assert.equal(isMemoryV1(`${HEAD}cpuset\t3\t9\t1\n`), false);
+    assert.equal(isMemoryV1(''), false);
+  });
 });
 
 describe('cgroup2Mounts', () => {
