@@ -51,7 +51,7 @@ function checkText(name: string, text: string): void {
   const line = (offset: number | undefined) => (offset === undefined ? '' : `:${lines.linePos(offset).line}`);
   const [broken] = document.errors;
   if (broken) throw new UsageError(`${name}${line(broken.pos[0])}: no YAML: ${broken.message}`);
-  const root: unknown = document.toJS({ maxAliasCount: 100 });
+  const root = valuesOf(name, document);
   if (typeof root !== 'object' || root === null || Array.isArray(root))
     throw new UsageError(`${name}: no settings; expected file_format: "1.1" and what follows it`);
   const where = (path: Path): string => {
@@ -63,6 +63,15 @@ function checkText(name: string, text: string): void {
   };
   checkKeys(root, STANDARD_KEYS, where);
   checkOwnKeys((root as ConfigurationModel).distribution?.agentsmith, where);
+}
+
+/** @throws UsageError for an alias of nothing, of itself, or of too much */
+function valuesOf(name: string, document: ReturnType<typeof parseDocument>): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    throw new UsageError(`${name}: no YAML: ${(error as Error).message}`);
+  }
 }
 
 function checkOwnKeys(own: unknown, where: (path: Path) => string): void {

@@ -5,7 +5,14 @@ import { ExitCode } from './exit-codes.ts';
 export class UsageError extends Error {
   override readonly name = 'UsageError';
   readonly exitCode = ExitCode.USAGE;
+
+  /** @param message may hold what somebody wrote: what would begin another line, or move a terminal's cursor, is escaped */
+  constructor(message: string) {
+    super(message.replace(/[\p{Cc}\u2028\u2029]/gu, escaped));
+  }
 }
+
+const escaped = (character: string) => `\\u{${character.codePointAt(0)!.toString(16)}}`;
 
 /** Longer words are no typing mistakes of ours; the bound keeps the table small. */
 const WORD_MAX = 64;

@@ -59,6 +59,13 @@ describe('a filter', () => {
     });
   }
 
+  it('is refused in one line, whatever was written', () => {
+    assert.throws(() => filterRule('drop\nexec\u2028\u001b[2J', KNOWN), {
+      name: 'UsageError',
+      message: /^"drop\\u\{a\}exec\\u\{2028\}\\u\{1b\}\[2J" is no filter; .*$/,
+    });
+  });
+
   it('has paths as the kernel walks them, from the leaf', () => {
     assert.deepEqual(pathPattern('/etc/cron.d/'), { kind: 'below', text: Buffer.from('\0cron.d\0etc\0\0') });
     assert.deepEqual(pathPattern('/'), { kind: 'below', text: Buffer.from('\0\0') });
