@@ -212,10 +212,9 @@ function agentOf(
 /** The last line: what became of everything; with losses behind the books of the events that lost something. */
 function tellLedger(agent: Agent): void {
   const { events, mixed, totals } = new StatusSource(agent, { destination: '', sends: false }).read();
-  const { exported, lost } = totals;
+  const { exported, filtered, lost } = totals;
   if (lost > 0) for (const line of ledgerTable({ events, mixed, totals })) log.info(line);
   const spooled = agent.ledger.spooled.reduce((total, count) => total + count, 0);
-  const filtered = agent.ledger.filtered.reduce((total, count) => total + count, 0);
   const reasons = [...agent.losses()].map(
     ({ event, reason, count }) => `${count} ${event.replace('agentsmith.', '')} ${reason}`,
   );

@@ -107,8 +107,15 @@ describe('records and a receiver in trouble', function () {
     await sink.until(() => named(sink.records(), GAP).length > 0);
     const { code, stderr } = await cli.stop();
     assert.equal(code, 0);
-    const { lost, why } = lastLine(stderr);
+    const { delivered, filtered, lost, why } = lastLine(stderr);
     assert.match(why, /^\d+ process\.exec queue_full/);
+    // The table before it says the same, with what the kernel filtered: the agent's own connections at least.
+    const [, all = ''] = /^all +(.*)$/m.exec(stderr) ?? [];
+    const [, , inTable, , exported, , lostInTable] = all
+      .split(/ +/)
+      .map((n) => Number(n.replaceAll(',', '')));
+    assert.deepEqual([exported, inTable, lostInTable], [delivered, filtered, lost]);
+    assert.ok(filtered > 0);
     const gaps = named(sink.records(), GAP);
     for (const { severityNumber, body, attributes } of gaps) {
       assert.equal(severityNumber, 13);
