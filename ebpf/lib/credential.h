@@ -80,6 +80,7 @@ static __always_inline void credentials__report(enum program program, struct tas
 	u32 key = EVENT_PROCESS_CREDENTIAL_CHANGE;
 	struct counters *c = bpf_map_lookup_elem(&counts, &key);
 	u64 sequence;
+	TIMED(EVENT_PROCESS_CREDENTIAL_CHANGE);
 
 	if (!c || !attempt_by(EVENT_PROCESS_CREDENTIAL_CHANGE, task, bpf_ktime_get_boot_ns()))
 		return;

@@ -90,6 +90,7 @@ static __always_inline void exec_failed(struct builder *b, enum program program,
 	struct process_exec *e = (void *)b->scratch->bytes;
 	struct file *base = NULL;
 	long n;
+	TIMED(EVENT_PROCESS_EXEC);
 
 	if (!is_known(task))
 		introduce(b, task);

@@ -93,8 +93,8 @@ static __always_inline void hook_time__stop(struct hook_time *t)
 }
 
 /*
- * From this line to the end of the function, by whatever return; once a program, behind what sends strangers home. A
- * tail call is no return: a program that makes one does its work in a function of its own, which has the line.
+ * From this line to the end of its block, by whatever return; in the program that makes the record, behind what sends
+ * strangers home. A tail call is no return: a program that makes one has the line in a block or a function before it.
  */
 #ifdef AGENTSMITH_LEGACY /* its verifier loses the bounds of the bucket */
 #define TIMED(event)

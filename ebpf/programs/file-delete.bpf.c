@@ -31,6 +31,7 @@ static __always_inline int end(void *ctx, enum program program, struct dentry *d
 
 	if (!call || !is_enabled_on_A(EVENT_FILE_DELETE))
 		return 0;
+	TIMED(EVENT_FILE_DELETE);
 	if (!scratch__borrow(&b)) {
 		lose(EVENT_FILE_DELETE, task->tgid);
 		return 0;

@@ -40,6 +40,7 @@ static __always_inline int report(enum program program, u32 type, struct file_ca
 
 	if (!is_enabled_on_A(type))
 		return 0;
+	TIMED(type);
 	if (!scratch__borrow(&b)) {
 		lose(type, task->tgid);
 		return 0;

@@ -17,6 +17,7 @@ int BPF_PROG(file_open, struct file *file)
 
 	if (!(file->f_mode & FMODE_CREATED) || !is_enabled_on_A(EVENT_FILE_CREATE))
 		return 0;
+	TIMED(EVENT_FILE_CREATE);
 	task = bpf_get_current_task_btf();
 	if (!scratch__borrow(&b)) {
 		lose(EVENT_FILE_CREATE, task->tgid);

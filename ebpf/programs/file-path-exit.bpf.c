@@ -202,6 +202,7 @@ __weak __noinline int deed__of(struct deed *d, u32 call)
 
 static __always_inline void deed__report(struct builder *b, struct task_struct *task, struct deed *d)
 {
+	TIMED(d->type);
 	struct file_change *e = file__begin(b, task, d->type);
 	/* A local variable: a CO-RE read through d would record a relocation against struct deed. */
 	struct file *file = d->file;

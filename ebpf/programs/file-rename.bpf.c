@@ -48,6 +48,7 @@ int BPF_PROG(file_rename, struct renamedata *data)
 
 	if (!call || !name || !is_enabled_on_A(EVENT_FILE_RENAME))
 		return 0;
+	TIMED(EVENT_FILE_RENAME);
 	if (!scratch__borrow(&b)) {
 		lose(EVENT_FILE_RENAME, task->tgid);
 		return 0;

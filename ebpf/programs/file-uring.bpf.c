@@ -50,6 +50,7 @@ static __noinline int report_names(struct builder *b, struct uring_request *r, e
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	u32 type = r->type;
+	TIMED(type);
 	struct file_change *e = file__begin(b, task, type);
 
 	if (!e)
@@ -182,6 +183,7 @@ static __noinline int bound(struct io_kiocb *req, enum program program)
 		return 0;
 	if (!BPF_CORE_READ(bound, path.dentry))
 		return 0;
+	TIMED(EVENT_FILE_CREATE);
 	if (!scratch__own(&b)) {
 		lose(EVENT_FILE_CREATE, task->tgid);
 		return 0;
@@ -198,6 +200,7 @@ static __noinline int bound(struct io_kiocb *req, enum program program)
 /* A function of its own, because of the stack that it needs. */
 static __noinline int report_open(struct builder *b, struct file *file, enum program program)
 {
+	TIMED(EVENT_FILE_CREATE);
 	file__report_open(b, bpf_get_current_task_btf(), file, program);
 	return 0;
 }

@@ -22,6 +22,7 @@ static __always_inline int report(enum program program, enum where where, struct
 	struct bpf_prog_aux *aux = BPF_CORE_READ(prog, aux);
 	struct builder b = {};
 	struct kernel_bpf_load *e;
+	TIMED(EVENT_KERNEL_BPF_LOAD);
 
 	if (!act__begin(&b, where, EVENT_KERNEL_BPF_LOAD, sizeof(*e), task))
 		return 0;

@@ -43,6 +43,7 @@ static __always_inline int on_call(enum program program, enum where where, struc
 	struct kernel_module_load *e;
 	struct path_text *path;
 	struct file *file = NULL;
+	TIMED(EVENT_KERNEL_MODULE_LOAD);
 
 	if (act__begin(&b, where, EVENT_KERNEL_MODULE_LOAD, sizeof(*e), task)) {
 		e = (void *)b.scratch->bytes;

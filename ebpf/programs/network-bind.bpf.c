@@ -72,6 +72,7 @@ static __always_inline int bound(enum program program, struct bpf_sock *sk, u16 
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct network_bind *e;
 	u64 waiting;
+	TIMED(EVENT_NETWORK_BIND);
 
 	introduce_current(task);
 	e = begin(task, &waiting);
@@ -115,6 +116,7 @@ static __always_inline void failed(struct task_struct *task, struct sock *sk, u6
 	struct asked asked = {};
 	struct network_bind *e;
 	u64 waiting;
+	TIMED(EVENT_NETWORK_BIND);
 
 	introduce_current(task);
 	e = begin(task, &waiting);

@@ -68,6 +68,7 @@ static __always_inline int report(enum program program, enum where where, struct
 	struct task_struct *target = d->target;
 	struct file *file;
 	struct path_text *path;
+	TIMED(EVENT_PROCESS_PTRACE);
 
 	if (!act__begin(&b, where, EVENT_PROCESS_PTRACE, sizeof(*e), task))
 		return 0;
