@@ -24,14 +24,8 @@ export { type ReadableEvent, Severity } from './events/event.ts';
 export { EndpointError } from './export/endpoint.ts';
 export { OutputFileError } from './export/file.ts';
 export { drop } from './export/otel.ts';
-export {
-  type AgentConfig,
-  type Books,
-  createAgent,
-  type EmbeddedAgent,
-  type OwnFile,
-  type OwnRecord,
-} from './library/create-agent.ts';
+export type { AgentConfig, Books, EmbeddedAgent, OwnFile, OwnRecord } from './library/api.ts';
+export { createAgent } from './library/create-agent.ts';
 export {
   type DefinedEvent,
   defineEvent,
@@ -43,3 +37,4 @@ export type { RecordReader } from './library/reader.ts';
 export type { AttributeValue } from './otlp-writer.ts';
 export { SensorError } from './sensor/live.ts';
 export { RecordingError } from './sensor/recording.ts';
+export { StateError } from './state/state-directory.ts';

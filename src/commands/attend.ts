@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Resource } from '@opentelemetry/resources';
-import { ATTR_SERVICE_INSTANCE_ID, ATTR_SERVICE_NAME } from '@opentelemetry/semantic-conventions';
 import type { Agent } from '../agent.ts';
 import type { Settings } from '../config/command-line.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { ControlSocket } from '../health/control-socket.ts';
-import { heartbeat } from '../health/heartbeat.ts';
+import { startHeartbeat } from '../health/heartbeat.ts';
 import { HealthServer } from '../health/readiness.ts';
 import { ServiceManager } from '../health/service-manager.ts';
 import type { StatusSource } from '../health/status.ts';
@@ -58,27 +57,19 @@ export async function attend(
   agent: Agent,
   settings: Settings,
   source: StatusSource,
-  { attributes }: Resource,
+  resource: Resource,
 ): Promise<Attendants> {
   const health = await openHealth(settings, source);
   const control = await openControl(source);
   const manager = new ServiceManager(loadNative(), process.env);
-  const identity = {
-    serviceName: `${attributes[ATTR_SERVICE_NAME] ?? ''}`,
-    serviceInstanceId: `${attributes[ATTR_SERVICE_INSTANCE_ID] ?? ''}`,
-  };
-  let beat: NodeJS.Timeout | undefined;
+  let stopHeartbeat = () => {};
   return {
     ready() {
       manager.ready(() => statusWords(source));
-      if (settings.heartbeat > 0)
-        beat = setInterval(
-          () => agent.tell(heartbeat(source.read(), identity, settings.heartbeat)),
-          settings.heartbeat,
-        );
+      stopHeartbeat = startHeartbeat(agent, source, resource, settings.heartbeat);
     },
     stopping() {
-      clearInterval(beat);
+      stopHeartbeat();
       manager.stopping();
     },
     close() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Settings } from '../config/command-line.ts';
 import type { Kept } from '../export/exporter.ts';
+import type { Receiver } from '../export/receiver.ts';
 import { Spool, type SpoolStatus } from '../export/spool.ts';
 import { Format } from '../export/spool-frame.ts';
 import { log } from '../log.ts';
@@ -8,28 +8,29 @@ import { loadNative } from '../sensor/native.ts';
 import { RunMark } from '../state/run-mark.ts';
 import { StateDirectory, StateError } from '../state/state-directory.ts';
 
-/** What `--state-dir` keeps, opened. */
+export interface KeepingOptions {
+  /** Bytes of records on disk, at most. */
+  readonly spoolSize: number;
+  /** How requests of this run are encoded: those of another kind cannot be sent. */
+  readonly protocol: Receiver['protocol'] | undefined;
+}
+
+/** What a state directory keeps, opened. */
 export interface Keeping extends Kept {
   /** Another agent may have the directory. `isClean`: the run ended by itself, and told of the one before. */
   close(isClean: boolean): void;
 }
 
-/** Opens `--state-dir`, where there is something to keep in it. Reads what an earlier run left. @throws StateError */
-export async function openKeeping(settings: Settings): Promise<Keeping | undefined> {
-  const { stateDir, receivers, pipeline, spoolSize } = settings;
-  if (stateDir === undefined) return undefined;
-  if (!receivers.logs || pipeline === 'sdk') {
-    log.warn('--state-dir has no effect: it keeps what our own pipeline sends to a receiver');
-    return undefined;
-  }
+/** Opens a state directory. Reads what an earlier run left. @throws StateError */
+export async function openKeeping(stateDir: string, options: KeepingOptions): Promise<Keeping> {
   const native = loadNative();
   const directory = new StateDirectory(stateDir, (fd) => native.lockFile(fd));
   try {
     const mark = new RunMark(directory.file('run'), BigInt(Date.now()) * 1_000_000n);
     const spool = await Spool.open({
       directory: directory.directory('spool'),
-      maxBytes: spoolSize,
-      format: receivers.logs.protocol?.value === 'http/json' ? Format.JSON : Format.PROTOBUF,
+      maxBytes: options.spoolSize,
+      format: options.protocol === 'http/json' ? Format.JSON : Format.PROTOBUF,
       onState: (status) => tell(directory.path, status),
     });
     tellFound(mark, spool);

@@ -287,12 +287,22 @@ export async function runCommand(line: CommandLine, reread: () => Promise<Comman
   }
 }
 
+/** Opens `--state-dir`, where there is something to keep in it. @throws StateError */
+async function keepingOf(settings: Settings): Promise<Keeping | undefined> {
+  const { stateDir, receivers, pipeline, spoolSize } = settings;
+  if (stateDir === undefined) return undefined;
+  if (receivers.logs && pipeline !== 'sdk')
+    return openKeeping(stateDir, { spoolSize, protocol: receivers.logs.protocol?.value });
+  log.warn('--state-dir has no effect: it keeps what our own pipeline sends to a receiver');
+  return undefined;
+}
+
 /** Runs with what `--state-dir` keeps. A run that cannot start tells nobody of the one before: the next one does. */
 async function withKeeping(
   settings: Settings,
   run: (keeping: Keeping | undefined) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const keeping = await openKeeping(settings);
+  const keeping = await keepingOf(settings);
   let hasTold = keeping?.mark.uncleanSince === undefined;
   try {
     const code = await run(keeping);

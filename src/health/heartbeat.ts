@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Resource } from '@opentelemetry/resources';
 import {
   ATTR_SERVICE_INSTANCE_ID,
   ATTR_SERVICE_NAME,
   ATTR_SERVICE_VERSION,
 } from '@opentelemetry/semantic-conventions';
+import type { Agent } from '../agent.ts';
 import { type AttributeMap, type ReadableEvent, Severity } from '../events/event.ts';
 import * as at from '../semconv.ts';
-import type { AgentStatus } from './status.ts';
+import type { AgentStatus, StatusSource } from './status.ts';
 import { grouped } from './status-table.ts';
 
 /** Who is alive, in the words of its Resource. */
@@ -52,4 +54,24 @@ export function heartbeat(
       [at.ENTITY_DESCRIPTION]: description,
     },
   };
+}
+
+/**
+ * Sends a heartbeat every `intervalMs` from now on; 0 = none. Returns what ends that.
+ *
+ * @param resource the agent's own, which its receiver knows it by
+ */
+export function startHeartbeat(
+  agent: Pick<Agent, 'tell'>,
+  source: Pick<StatusSource, 'read'>,
+  { attributes }: Resource,
+  intervalMs: number,
+): () => void {
+  if (intervalMs === 0) return () => {};
+  const identity = {
+    serviceName: `${attributes[ATTR_SERVICE_NAME] ?? ''}`,
+    serviceInstanceId: `${attributes[ATTR_SERVICE_INSTANCE_ID] ?? ''}`,
+  };
+  const timer = setInterval(() => agent.tell(heartbeat(source.read(), identity, intervalMs)), intervalMs);
+  return () => clearInterval(timer);
 }

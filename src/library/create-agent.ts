@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { diag } from '@opentelemetry/api';
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources';
-import type { LogRecordExporter, LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import { Agent } from '../agent.ts';
+import { type Keeping, openKeeping } from '../commands/keeping.ts';
 import { type OptionName, type OptionValues, optionOf } from '../config/options.ts';
 import { receiverSettings, type Signal } from '../config/receiver-settings.ts';
 import { environmentResource } from '../config/resource-attributes.ts';
@@ -13,102 +13,12 @@ import { eventDefinitions } from '../events/index.ts';
 import { type DestinationOptions, exporterFor } from '../export/destination.ts';
 import { openable, type Receiver } from '../export/receiver.ts';
 import { hostFacts, hostResource } from '../export/resource.ts';
-import type { AttributeValue } from '../otlp-writer.ts';
+import { startHeartbeat } from '../health/heartbeat.ts';
+import { StatusSource } from '../health/status.ts';
 import { openHost, openRecording } from '../sources.ts';
-import { checkOwnName, type DefinedEvent } from './define-event.ts';
+import type { AgentConfig, Books, EmbeddedAgent, OwnRecord } from './api.ts';
+import { checkOwnName } from './define-event.ts';
 import { RecordReader } from './reader.ts';
-
-/** A file of OTLP-JSON lines. */
-export interface OwnFile {
-  readonly path: string;
-  /** It is turned over at this size: from 1 MiB to 64 GiB, 100 MiB by default. */
-  readonly maxBytes?: number;
-  /** Full files that are kept beside it: from 1 to 1000, 5 by default. */
-  readonly keep?: number;
-}
-
-/** Settings of {@link createAgent}; all may be left out. The names are those of the command line. */
-export interface AgentConfig {
-  /** Sends logs and metrics to this receiver. OTEL_EXPORTER_OTLP_* say the rest: protocol, headers, certificates, … */
-  readonly endpoint?: string;
-  /** Writes OTLP-JSON lines into this file. */
-  readonly file?: string | OwnFile;
-  /** Which events: names with or without `agentsmith.`, globs (`process.*`). All by default; none with `[]`. */
-  readonly events?: readonly string[];
-  /** Events of one's own over the kernel's records (`defineEvent`). */
-  readonly views?: readonly DefinedEvent[];
-  /** See each record in this order before it is sent; may add and change, and leave out with `drop`. */
-  readonly processors?: readonly LogRecordProcessor[];
-  /** Get the records in batches. */
-  readonly exporters?: readonly LogRecordExporter[];
-  /** Added to the Resource of this host. */
-  readonly resource?: Readonly<Record<string, string | number | boolean>>;
-  /** Only events of this process and its descendants; all others count as filtered. */
-  readonly tree?: number;
-  readonly detail?: 'lean' | 'standard' | 'all';
-  /** Whether records have the line for people as their body; true by default. */
-  readonly body?: boolean;
-  /** Whether secrets in arguments and environment are hidden; true by default. */
-  readonly redact?: boolean;
-  /** Environment variables to read at exec: at most 8, of up to 31 letters. */
-  readonly environment?: readonly string[];
-  /** Ports on which resolvers listen; 53 when it is not given, at most 8. */
-  readonly dnsPorts?: readonly number[];
-  /** Bytes of the ring between kernel and agent: a power of two from 1 MiB to 64 MiB, 8 MiB by default. */
-  readonly ringSize?: number;
-  /** Bytes that wait for the receiver, at most; 64 MiB by default. */
-  readonly queueSize?: number;
-  /** Milliseconds between two exports of the agent's own metrics; 60 s by default. */
-  readonly metricsInterval?: number;
-  /** Reads a recording of `record` instead of the kernel, as fast as it can; `ended` resolves behind its last record. */
-  readonly recording?: string;
-}
-
-/** A record of the program's own, for `emit`. */
-export interface OwnRecord {
-  /** Lower case with dots, not below `agentsmith.`; at most twelve different names, those of `views` included. */
-  readonly eventName: string;
-  /** {@link Severity}; INFO by default. */
-  readonly severityNumber?: number;
-  /** ns since the epoch; now by default. */
-  readonly time?: bigint;
-  readonly body?: string;
-  readonly attributes?: Readonly<Record<string, AttributeValue>>;
-}
-
-/**
- * Where all records are: received + lost in the kernel = delivered + filtered + lost + in memory. Without a destination
- * and while nobody reads, records are received and go nowhere.
- */
-export interface Books {
-  readonly received: number;
-  readonly delivered: number;
-  readonly filtered: number;
-  readonly lost: readonly { readonly event: string; readonly reason: string; readonly count: number }[];
-}
-
-/** An agent within a program. */
-export interface EmbeddedAgent extends AsyncDisposable {
-  /**
-   * Attaches to the kernel and starts the stream.
-   * @throws SensorError, EndpointError, OutputFileError, RecordingError, UsageError
-   */
-  start(): Promise<void>;
-  /** Detaches, delivers what was seen before, at most `withinMs` (5 s), and ends the readers. Again: the same books. */
-  stop(withinMs?: number): Promise<Books>;
-  /**
-   * Readable records from now on, as the kernel told them: before `processors`. Each call is a reader of its own with
-   * room for `buffer` records (10,000); what a slow one misses it reads as a gap.
-   */
-  events(options?: { readonly buffer?: number }): RecordReader;
-  /** Sends a rare record of one's own on the road of all others; false = no room, counted as lost. @throws TypeError */
-  emit(record: OwnRecord): boolean;
-  /** Every hook that is attached, or why it is not. Empty before `start`. */
-  readonly hooks: readonly { readonly program: string; readonly hook: string; readonly error: string }[];
-  readonly books: Books;
-  /** Resolves when a recording has ended, with the error if it is corrupt. */
-  readonly ended: Promise<Error | undefined>;
-}
 
 const FLUSH_MS = 5000;
 /** Names of views and own records: the ledger is a small table (ledger.ts), and these stand beside the agent's own. */
@@ -153,6 +63,8 @@ class Embedded implements EmbeddedAgent {
   #starting: Promise<void> | undefined;
   #agent: Agent | undefined;
   #stopped: Promise<Books> | undefined;
+  #keeping: Keeping | undefined;
+  #stopHeartbeat = () => {};
   hooks: EmbeddedAgent['hooks'] = [];
 
   constructor(config: AgentConfig) {
@@ -178,11 +90,28 @@ class Embedded implements EmbeddedAgent {
   }
 
   async #start(): Promise<void> {
+    const resource = surroundings().merge(resourceFromAttributes({ ...this.#config.resource }));
+    const receiver = this.#receiver();
+    const heartbeatMs = this.#heartbeatMs();
+    this.#keeping = await this.#openKeeping(receiver?.logs);
+    try {
+      await this.#run({ ...this.#destination(receiver), resource });
+    } catch (error) {
+      // One that cannot start tells nobody of the run before: the next one does.
+      this.#keeping?.close(this.#keeping.mark.uncleanSince === undefined);
+      throw error;
+    }
+    const source = new StatusSource(this.#agent!, { destination: '', sends: receiver !== undefined });
+    this.#stopHeartbeat = startHeartbeat(this.#agent!, source, resource, heartbeatMs);
+  }
+
+  async #run(destination: DestinationOptions): Promise<void> {
     const { detail = 'standard', body = true, tree, recording } = this.#config;
     const views = (this.#config.views ?? []).map((view) =>
       view.over(this.#all.find(({ name }) => name === `agentsmith.${view.record}`)!),
     );
-    const exporter = exporterFor(this.#destination());
+    const exporter = exporterFor(destination);
+    const kept = this.#keeping;
     const source = recording === undefined ? this.#openHost(views) : this.#openRecording(recording);
     const readers = this.#readers;
     try {
@@ -194,6 +123,7 @@ class Embedded implements EmbeddedAgent {
         body,
         ...(tree !== undefined && { tree }),
         ...(exporter && { exporter }),
+        ...(kept && { kept: { uncleanSince: kept.mark.uncleanSince, spool: kept.spool } }),
         // Records are made readable only while somebody reads.
         get print() {
           return readers.size === 0 ? undefined : (record: ReadableEvent) => pushAll(readers, record);
@@ -206,6 +136,24 @@ class Embedded implements EmbeddedAgent {
       await source.sensor.stop();
       throw error;
     }
+  }
+
+  async #openKeeping(receiver: Receiver | undefined): Promise<Keeping | undefined> {
+    const { stateDir, spoolSize } = this.#config;
+    const bytes = setting('spoolSize', spoolSize);
+    if (stateDir === undefined) return undefined;
+    const path = setting('stateDir', stateDir);
+    if (receiver) return openKeeping(path, { spoolSize: bytes, protocol: receiver.protocol });
+    diag.warn('stateDir has no effect: it keeps what is sent to an endpoint');
+    return undefined;
+  }
+
+  /** 0 = none. @throws UsageError */
+  #heartbeatMs(): number {
+    const { heartbeat, recording } = this.#config;
+    const text = heartbeat === undefined || heartbeat === 0 ? heartbeat : `${heartbeat}ms`;
+    const interval = setting('heartbeat', text);
+    return recording === undefined ? interval : 0;
   }
 
   #openHost(views: readonly { readonly base: EventDefinition }[]): ReturnType<typeof openHost> {
@@ -223,13 +171,12 @@ class Embedded implements EmbeddedAgent {
     return openRecording(file, { fast: true, onEnd: (error) => this.#ended.resolve(error) });
   }
 
-  #destination(): DestinationOptions {
-    const { endpoint, file, processors = [], exporters = [], resource = {} } = this.#config;
-    const receiver = endpoint === undefined ? undefined : this.#receiver(endpoint);
+  #destination(receiver: DestinationOptions['receiver']): Omit<DestinationOptions, 'resource'> {
+    const { file, processors = [], exporters = [] } = this.#config;
+    const kept = this.#keeping;
     const { path, maxBytes, keep } = typeof file === 'string' ? { path: file } : { path: undefined, ...file };
     return {
-      resource: surroundings().merge(resourceFromAttributes({ ...resource })),
-      ...(receiver && { receiver }),
+      ...(receiver && { receiver: { ...receiver, ...(kept && { kept }) } }),
       ...(path !== undefined && {
         file: {
           path,
@@ -247,8 +194,9 @@ class Embedded implements EmbeddedAgent {
     };
   }
 
-  #receiver(endpoint: string): NonNullable<DestinationOptions['receiver']> {
-    const { queueSize, metricsInterval } = this.#config;
+  #receiver(): DestinationOptions['receiver'] {
+    const { endpoint, queueSize, metricsInterval } = this.#config;
+    if (endpoint === undefined) return undefined;
     return {
       pipeline: 'fast',
       logs: receiverOf('LOGS', endpoint),
@@ -278,7 +226,9 @@ class Embedded implements EmbeddedAgent {
 
   async #stop(withinMs: number): Promise<Books> {
     await this.#starting?.catch(() => {});
+    this.#stopHeartbeat();
     await this.#agent?.stop(withinMs);
+    if (this.#agent) this.#keeping?.close(true);
     for (const reader of this.#readers) reader.end();
     this.#readers.clear();
     this.#ended.resolve(undefined);
@@ -323,13 +273,14 @@ class Embedded implements EmbeddedAgent {
 
   get books(): Books {
     const agent = this.#agent;
-    if (!agent) return { received: 0, delivered: 0, filtered: 0, lost: [] };
+    if (!agent) return { received: 0, delivered: 0, filtered: 0, spooled: 0, lost: [] };
     const { ledger } = agent;
     const sum = (counts: Float64Array) => counts.reduce((total, count) => total + count, 0);
     return {
       received: sum(ledger.received),
       delivered: sum(ledger.exported) + ledger.exportedMixed,
       filtered: sum(ledger.filtered),
+      spooled: sum(ledger.spooled),
       lost: [...agent.losses()],
     };
   }

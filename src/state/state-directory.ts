@@ -21,7 +21,7 @@ export class StateError extends Error {
   readonly kind: 'in_use' | 'unsafe' | 'failed';
 
   constructor(path: string, kind: StateError['kind'], why: string) {
-    super(`--state-dir ${path}: ${why}`);
+    super(`state directory ${path}: ${why}`);
     this.kind = kind;
   }
 }

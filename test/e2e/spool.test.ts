@@ -293,7 +293,9 @@ describe('--state-dir', function () {
     const first = await new Cli(args()).ready();
     const { code, errors } = await runCli(args('--fast'));
     assert.equal(code, 75);
-    assert.deepEqual(errors, [`error: --state-dir ${state}: another agent uses it (process ${first.pid})`]);
+    assert.deepEqual(errors, [
+      `error: state directory ${state}: another agent uses it (process ${first.pid})`,
+    ]);
     await first.stop();
   });
 

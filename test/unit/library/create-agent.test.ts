@@ -63,7 +63,13 @@ describe('createAgent', () => {
   it('reads every record, the same as everybody else', async () => {
     const { read, books } = await run({});
     assert.deepEqual(read, fixture);
-    assert.deepEqual(books, { received: read.length, delivered: read.length, filtered: 0, lost: [] });
+    assert.deepEqual(books, {
+      received: read.length,
+      delivered: read.length,
+      filtered: 0,
+      spooled: 0,
+      lost: [],
+    });
   });
 
   it('reads only the events that are asked for', async () => {
@@ -336,7 +342,7 @@ describe('createAgent', () => {
     assert.ok(!existsSync(path));
     const agent = createAgent({ recording: FIXTURE, file: join(folder, 'none', 'x') });
     await assert.rejects(agent.start(), OutputFileError);
-    assert.deepEqual(await agent.stop(), { received: 0, delivered: 0, filtered: 0, lost: [] });
+    assert.deepEqual(await agent.stop(), { received: 0, delivered: 0, filtered: 0, spooled: 0, lost: [] });
     await assert.rejects(createAgent({ recording: FIXTURE, endpoint: 'ftp://x' }).start(), /unknown scheme/);
     const once = createAgent({ recording: FIXTURE });
     assert.throws(() => once.emit({ eventName: 'example.x' }), /does not run/);
