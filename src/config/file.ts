@@ -47,7 +47,13 @@ export function readConfigFile(path: string, events: EventNames): FileSettings {
 /** What the official parser passes over in silence: broken YAML, unknown keys at the root and of ours. */
 function checkText(name: string, text: string): void {
   const lines = new LineCounter();
-  const document = parseDocument(text, { version: '1.2', lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(text, {
+    version: '1.2',
+    lineCounter: lines,
+    prettyErrors: false,
+    // Not its warnings on stderr beside our line.
+    logLevel: 'error',
+  });
   const line = (offset: number | undefined) => (offset === undefined ? '' : `:${lines.linePos(offset).line}`);
   const [broken] = document.errors;
   if (broken) throw new UsageError(`${name}${line(broken.pos[0])}: no YAML: ${broken.message}`);

@@ -222,7 +222,11 @@ distribution: { agentsmith: { detail: lean, ring_size: 16MiB } }`;
     ['is empty', '', /^c\.yaml: no settings; expected file_format: "1\.1" and what follows it$/],
     ['is a list', '- a', /^c\.yaml: no settings/],
     ['is no YAML', 'file_format: "1.1"\nx: [1', /^c\.yaml:2: no YAML: /],
-    ['has an alias of nothing', 'file_format: "1.1"\nx: *a', /^c\.yaml: no YAML: Unresolved alias [^\n]*: a$/],
+    [
+      'has an alias of nothing',
+      'file_format: "1.1"\nx: *a',
+      /^c\.yaml: no YAML: Unresolved alias [^\n]*: a$/,
+    ],
     ['names a key twice', 'disabled: true\ndisabled: false', /^c\.yaml:2: no YAML: Map keys must be unique$/],
     ['has no format', 'disabled: true', /^c\.yaml: Unsupported file_format: "undefined"/],
     ['has a format to come', 'file_format: "2.0"', /schema version 1\.x/],
