@@ -98,7 +98,7 @@ for (const tier of TIERS) {
     let watch: Watch;
 
     before(function () {
-      watch = openWatch(this, { trampolines: tier === 'A' });
+      watch = openWatch(this, { events: 'all', trampolines: tier === 'A' });
     });
 
     after(() => watch?.close());
