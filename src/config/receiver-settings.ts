@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { parseKeyPairsIntoRecord } from '@opentelemetry/core';
+import { nodeHttp } from '../node-http.ts';
 import { UsageError } from './usage-error.ts';
 
 /** `process.env`, or what stands for it. */
@@ -142,8 +142,8 @@ function headers(signal: Signal, env: Environment, warn: (line: string) => void)
 /** Adds a header under its name in lower case. @throws UsageError that names `setting`, and never shows the value */
 export function addHeader(all: Record<string, string>, setting: string, name: string, value: string): void {
   try {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
+    nodeHttp.validateHeaderName(name);
+    nodeHttp.validateHeaderValue(name, value);
   } catch {
     throw new UsageError(`${setting}: "${name}" is no valid header name, or its value no valid header value`);
   }

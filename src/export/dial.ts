@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { once } from 'node:events';
-import http from 'node:http';
+import type http from 'node:http';
 import net from 'node:net';
 import tls from 'node:tls';
+import { nodeHttp } from '../node-http.ts';
 import type { HttpProxy } from './proxy.ts';
 import type { Receiver } from './receiver.ts';
 
@@ -103,7 +104,7 @@ async function tunnel(proxy: HttpProxy, { authority }: Receiver, signal: AbortSi
         'secureConnect',
       )
     : plain;
-  const request = http.request({
+  const request = nodeHttp.request({
     createConnection: () => socket,
     method: 'CONNECT',
     path: authority,

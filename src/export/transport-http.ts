@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import http from 'node:http';
+import type http from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ExportResponse } from '@opentelemetry/otlp-exporter-base';
+import { nodeHttp } from '../node-http.ts';
 import type { Compression } from './compression.ts';
 import { dial } from './dial.ts';
 import { closedFailure } from './export-error.ts';
@@ -52,7 +53,7 @@ export class HttpExchange implements Exchange {
     timeoutMillis: number,
   ): Promise<ExportResponse | Undecodable> {
     const receiver = this.#receiver;
-    const request = http.request({
+    const request = nodeHttp.request({
       agent: this.#agent,
       method: 'POST',
       path: receiver.path,
@@ -147,7 +148,7 @@ class AnswerReader {
 }
 
 /** Keeps connections that {@link dial} made. */
-class DiallingAgent extends http.Agent {
+class DiallingAgent extends nodeHttp.Agent {
   readonly #receiver: Receiver;
   readonly #dialling = new Set<AbortController>();
 

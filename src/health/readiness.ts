@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Endpoint } from '../config/values.ts';
+import { nodeHttp } from '../node-http.ts';
 import type { AgentStatus } from './status.ts';
 
 /** What `--health` answers. */
@@ -51,7 +52,7 @@ export class HealthServer {
 
   /** @throws errors of listen(2), such as EADDRINUSE */
   static async open({ host, port }: Endpoint, read: () => AgentStatus): Promise<HealthServer> {
-    const server = createServer(
+    const server = nodeHttp.createServer(
       { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS },
       (request, response) => answer(request, response, read),
     );
