@@ -79,24 +79,22 @@ static __always_inline void walk__run(struct walk *w)
 }
 
 /*
- * Puts the path of `dentry` in `mnt` at `start` of the scratch of `slot`, and returns its length. Global: verified once a
- * program, and not once for each path of an image and each way that leads to it.
+ * Puts the path of the scratch's `dentry` in its `mnt` at `start`, and returns its length. Global: verified once a program,
+ * and not once for each path of an image and each way that leads to it. That is why the two are handed over in memory: a
+ * pointer whose type the verifier knows is no argument for a number.
  */
-GLOBAL int path__put(u64 dentry, u64 mnt, u32 slot, u32 start)
+GLOBAL int path__put(u32 slot, u32 start)
 {
 	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
-	struct vfsmount *first = (void *)mnt;
-	struct walk w = {
-		.dentry = (void *)dentry,
-		.mnt = first,
-		.root = BPF_CORE_READ(first, mnt_root),
-		.slot = slot,
-		.offset = start,
-		.limit = start + PATH_TEXT_MAX,
-	};
+	struct walk w = { .slot = slot, .offset = start, .limit = start + PATH_TEXT_MAX };
+	struct vfsmount *mnt;
 
 	if (!scratch)
 		return 0;
+	mnt = (void *)scratch->mnt;
+	w.dentry = (void *)scratch->dentry;
+	w.mnt = mnt;
+	w.root = BPF_CORE_READ(mnt, mnt_root);
 	walk__run(&w);
 	if (w.at_root) {
 		scratch->bytes[MASK(w.offset, SCRATCH_SIZE - 1)] = 0;
@@ -114,7 +112,9 @@ static __always_inline void path__append(struct builder *b, struct path_text *t,
 	t->length = 0;
 	if (!dentry || !mnt)
 		return;
-	t->length = path__put((u64)dentry, (u64)mnt, b->slot, b->end);
+	b->scratch->dentry = (u64)dentry;
+	b->scratch->mnt = (u64)mnt;
+	t->length = path__put(b->slot, b->end);
 	b->end += t->length;
 }
 

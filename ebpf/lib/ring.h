@@ -59,6 +59,7 @@ struct scratch {
 	u8 bytes[SCRATCH_SIZE + SCRATCH_MARGIN];
 	u32 busy;
 	u32 leaf_end;                                /* of the first path: where its first component ends */
+	u64 dentry, mnt;                             /* of the path that is put next */
 };
 
 struct {
