@@ -25,13 +25,28 @@ export function packed(bytes: Uint8Array): Packed {
 /** The key of a KeyValue as protobuf (field 1): tag, length and name. */
 export interface Key extends Packed {
   readonly name: string;
+  /** All of an attribute that stands before its value, made when it is first needed: of ints by the bytes of the value. */
+  readonly ints: (Packed | undefined)[];
+  /** The same of strings up to {@link SHORT} bytes, by their length. */
+  readonly strings: (Packed | undefined)[];
 }
+
+/** Strings of less than this many bytes have their whole head prepared: of longer ones it is little beside the text. */
+export const SHORT = 64;
+/** Bytes of an int in protobuf, at most. */
+const INT_MAX = 10;
 
 /** Encodes a key once; `name` has at most 127 bytes of ASCII. */
 export function key(name: string): Key {
   if (name.length > 127) throw new RangeError(`attribute name too long: ${name}`);
   const { words, length } = packed(Buffer.from(`\x0a${String.fromCharCode(name.length)}${name}`, 'latin1'));
-  return { name, words, length };
+  return {
+    name,
+    words,
+    length,
+    ints: Array.from({ length: INT_MAX + 1 }, () => undefined),
+    strings: Array.from({ length: SHORT }, () => undefined),
+  };
 }
 
 /** Bytes of a non-negative number below 2^53 as a varint. */

@@ -3,7 +3,7 @@
 /*
  * OTLP attributes as bytes. Messages: opentelemetry/proto/common/v1/common.proto.
  */
-import { ByteWriter, type Key, varintSize } from './otlp-bytes.ts';
+import { ByteWriter, type Key, type Packed, packed, SHORT, varintSize } from './otlp-bytes.ts';
 
 /** What an attribute can be; exact doubles are written by {@link Writer.doubleAttribute}, not from here. */
 export type AttributeValue = string | number | boolean | readonly string[];
@@ -11,17 +11,14 @@ export type AttributeValue = string | number | boolean | readonly string[];
 /** Where the strings end that {@link Writer.stringsAttribute} is writing: a text of a record has 64 KiB at most. */
 const ends = new Uint16Array(1 << 16);
 
-/** A cursor that knows attributes. */
+/** The tag of LogRecord.attributes (field 6). */
+export const ATTRIBUTE = 0x32;
+
+/** A cursor that knows attributes: KeyValues of a LogRecord. */
 export class Writer extends ByteWriter {
-  /** KeyValue with an int: `tag` is that of the repeated field (0x32 in a LogRecord, 0x0a in a Resource). */
-  intAttribute(tag: number, key: Key, value: number): void {
+  intAttribute(key: Key, value: number): void {
     const size = value < 0 ? 10 : varintSize(value);
-    this.bytes[this.at++] = tag;
-    this.varint(key.length + 3 + size);
-    this.packed(key);
-    this.bytes[this.at++] = 0x12;
-    this.bytes[this.at++] = 1 + size;
-    this.bytes[this.at++] = 0x18;
+    this.packed(key.ints[size] ?? intHead(key, size));
     if (value < 0) this.#negative(value);
     else this.varint(value);
   }
@@ -32,8 +29,8 @@ export class Writer extends ByteWriter {
     this.bytes[this.at++] = 1;
   }
 
-  doubleAttribute(tag: number, key: Key, value: number): void {
-    this.bytes[this.at++] = tag;
+  doubleAttribute(key: Key, value: number): void {
+    this.bytes[this.at++] = ATTRIBUTE;
     this.varint(key.length + 11);
     this.packed(key);
     this.bytes[this.at++] = 0x12;
@@ -42,8 +39,8 @@ export class Writer extends ByteWriter {
     this.double(value);
   }
 
-  boolAttribute(tag: number, key: Key, value: boolean): void {
-    this.bytes[this.at++] = tag;
+  boolAttribute(key: Key, value: boolean): void {
+    this.bytes[this.at++] = ATTRIBUTE;
     this.varint(key.length + 4);
     this.packed(key);
     this.bytes[this.at++] = 0x12;
@@ -53,9 +50,18 @@ export class Writer extends ByteWriter {
   }
 
   /** Begins a KeyValue with a string of known length; the caller writes exactly `length` bytes behind it. */
-  stringAttribute(tag: number, key: Key, length: number): void {
+  stringAttribute(key: Key, length: number): void {
+    if (length < SHORT) {
+      this.packed(key.strings[length] ?? stringHead(key, length));
+      return;
+    }
+    this.longStringAttribute(key, length);
+  }
+
+  /** {@link stringAttribute} of any length, byte by byte. */
+  longStringAttribute(key: Key, length: number): void {
     const value = 1 + varintSize(length) + length;
-    this.bytes[this.at++] = tag;
+    this.bytes[this.at++] = ATTRIBUTE;
     this.varint(key.length + 1 + varintSize(value) + value);
     this.packed(key);
     this.bytes[this.at++] = 0x12;
@@ -65,28 +71,28 @@ export class Writer extends ByteWriter {
   }
 
   /** Any attribute, from a JS value; for what is written rarely. Integers are ints, other numbers doubles. */
-  attribute(tag: number, key: Key, value: AttributeValue): void {
+  attribute(key: Key, value: AttributeValue): void {
     if (typeof value === 'number') {
-      if (Number.isInteger(value)) this.intAttribute(tag, key, value);
-      else this.doubleAttribute(tag, key, value);
+      if (Number.isInteger(value)) this.intAttribute(key, value);
+      else this.doubleAttribute(key, value);
     } else if (typeof value === 'boolean') {
-      this.boolAttribute(tag, key, value);
+      this.boolAttribute(key, value);
     } else if (typeof value === 'string') {
       const start = this.at;
-      this.stringAttribute(tag, key, value.length);
+      this.stringAttribute(key, value.length);
       if (this.ascii(value)) return;
       this.at = start;
-      this.stringAttribute(tag, key, Buffer.byteLength(value));
+      this.stringAttribute(key, Buffer.byteLength(value));
       this.text(value);
     } else {
-      const list = this.beginList(tag, key);
+      const list = this.beginList(key);
       for (const item of value) this.listItem(item);
       this.endList(list);
     }
   }
 
   /** KeyValue with an array of the NUL-terminated ASCII strings in `from`; the last may lack its NUL. */
-  stringsAttribute(tag: number, key: Key, from: Uint8Array, start: number, end: number): void {
+  stringsAttribute(key: Key, from: Uint8Array, start: number, end: number): void {
     let size = 0;
     let count = 0;
     for (let at = start, begin = start; at < end; at++) {
@@ -98,7 +104,7 @@ export class Writer extends ByteWriter {
       begin = at + 1;
     }
     const any = 1 + varintSize(size) + size;
-    this.bytes[this.at++] = tag;
+    this.bytes[this.at++] = ATTRIBUTE;
     this.varint(key.length + 1 + varintSize(any) + any);
     this.packed(key);
     this.bytes[this.at++] = 0x12;
@@ -124,8 +130,8 @@ export class Writer extends ByteWriter {
   }
 
   /** Begins a KeyValue with an array of strings. The three marks are kept in one number. */
-  beginList(tag: number, key: Key): number {
-    const mark = this.begin(tag);
+  beginList(key: Key): number {
+    const mark = this.begin(ATTRIBUTE);
     this.packed(key);
     this.begin(0x12);
     this.begin(0x2a);
@@ -150,4 +156,25 @@ export class Writer extends ByteWriter {
     this.end(any);
     this.end(mark);
   }
+}
+
+const head = new Writer(Buffer.alloc(256));
+
+/** What stands before an int of so many bytes. */
+function intHead(key: Key, size: number): Packed {
+  head.at = 0;
+  head.byte(ATTRIBUTE);
+  head.varint(key.length + 3 + size);
+  head.packed(key);
+  head.byte(0x12);
+  head.byte(1 + size);
+  head.byte(0x18);
+  return (key.ints[size] = packed(head.bytes.subarray(0, head.at)));
+}
+
+/** What stands before a string of so many bytes. */
+function stringHead(key: Key, length: number): Packed {
+  head.at = 0;
+  head.longStringAttribute(key, length);
+  return (key.strings[length] = packed(head.bytes.subarray(0, head.at)));
 }

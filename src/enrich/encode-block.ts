@@ -4,7 +4,6 @@ import { WHO_WORDS } from '../decode/record.ts';
 import { Writer } from '../otlp-writer.ts';
 import type { HostContext, Process } from './process.ts';
 import {
-  ATTRIBUTE,
   type BlockAttribute,
   COMMON_ROWS,
   type Detail,
@@ -85,7 +84,7 @@ function writeRows(rows: readonly BlockAttribute[], process: Process, host: Host
       continue;
     }
     const value = read(process, host);
-    if (value !== undefined) out.attribute(ATTRIBUTE, key, value);
+    if (value !== undefined) out.attribute(key, value);
   }
 }
 

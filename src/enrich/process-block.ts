@@ -14,9 +14,6 @@ export type Detail = (typeof Detail)[keyof typeof Detail];
 const { who } = processExec;
 const UNSET = 0xffffffff;
 
-/** The tag of LogRecord.attributes (field 6). */
-export const ATTRIBUTE = 0x32;
-
 type Field = { readonly offset: number };
 type Read = (process: Process, host: HostContext) => AttributeValue | undefined;
 type Write = (process: Process, host: HostContext, out: Writer, key: Key) => void;
@@ -47,7 +44,7 @@ const number = (name: string, detail: Detail, field: Field, optional = false): B
     (p) => (optional ? p.u32(field) || undefined : p.u32(field)),
     (p, _host, out, key) => {
       const value = p.u32(field);
-      if (value !== 0 || !optional) out.intAttribute(ATTRIBUTE, key, value);
+      if (value !== 0 || !optional) out.intAttribute(key, value);
     },
   );
 const unlessUnset = (value: number) => (value === UNSET ? undefined : value);
@@ -64,7 +61,7 @@ const processId = (name: string, pid: Field, start: Field): BlockAttribute =>
     (p) => `${p.u32(pid)}-${p.u64(start).toString(16)}`,
     (p, _host, out, key) => {
       const [number, low, high] = [p.u32(pid), p.u32(start), p.high(start)];
-      out.stringAttribute(ATTRIBUTE, key, digitCount(number) + 1 + hexCount(low, high));
+      out.stringAttribute(key, digitCount(number) + 1 + hexCount(low, high));
       out.digits(number);
       out.byte(0x2d);
       out.hex(low, high);
@@ -89,7 +86,7 @@ const OWN: readonly BlockAttribute[] = [
     LEAN,
     (p, host) => new Date(p.created(host.clock)).toISOString(),
     (p, host, out, key) => {
-      out.stringAttribute(ATTRIBUTE, key, ISO_LENGTH);
+      out.stringAttribute(key, ISO_LENGTH);
       out.isoTime(p.created(host.clock));
     },
   ),

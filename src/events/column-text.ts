@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Field, RawEvent } from '../decode/record.ts';
 import { decodeText, isAscii, JoinedPath, needsEscape, PathText } from '../decode/text.ts';
-import { ATTRIBUTE } from '../enrich/process-block.ts';
 import { key } from '../otlp-bytes.ts';
 import type { Writer } from '../otlp-writer.ts';
 import type { Column, Notes } from './column.ts';
@@ -16,12 +15,12 @@ function writeText(
   notes: Notes,
 ): void {
   if (isAscii(bytes, start, end)) {
-    out.stringAttribute(ATTRIBUTE, k, end - start);
+    out.stringAttribute(k, end - start);
     out.copy(bytes, start, end);
     return;
   }
   if (needsEscape(bytes, start, end)) notes.escaped.push(k.name);
-  out.attribute(ATTRIBUTE, k, decodeText(bytes, start, end));
+  out.attribute(k, decodeText(bytes, start, end));
 }
 
 function readText(bytes: Buffer, start: number, end: number, notes: Notes): string {

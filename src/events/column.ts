@@ -3,7 +3,6 @@ import { ipv4Length, writeIpv4, writeIpv6 } from '../decode/address.ts';
 import { ERRNO_NAMES } from '../decode/names.ts';
 import type { Field, RawEvent } from '../decode/record.ts';
 import type { Process } from '../enrich/process.ts';
-import { ATTRIBUTE } from '../enrich/process-block.ts';
 import { digitCount, key, type Packed, packed } from '../otlp-bytes.ts';
 import { type AttributeValue, Writer } from '../otlp-writer.ts';
 
@@ -45,7 +44,7 @@ export function int(field: Field): Column {
     read: of,
     writer: (name) => {
       const k = key(name);
-      return (event, _process, out) => out.intAttribute(ATTRIBUTE, k, of(event));
+      return (event, _process, out) => out.intAttribute(k, of(event));
     },
     text: (event, _process, out) => {
       const value = of(event);
@@ -69,7 +68,7 @@ export function decimal(field: Field): Column {
         const k = key(name);
         return (event, _process, out) => {
           const value = event.u32(field);
-          out.stringAttribute(ATTRIBUTE, k, digitCount(value));
+          out.stringAttribute(k, digitCount(value));
           out.digits(value);
         };
       },
@@ -83,10 +82,10 @@ export function decimal(field: Field): Column {
       return (event, _process, out) => {
         const value = event.number64(field);
         if (value > Number.MAX_SAFE_INTEGER) {
-          out.attribute(ATTRIBUTE, k, `${event.u64(field)}`);
+          out.attribute(k, `${event.u64(field)}`);
           return;
         }
-        out.stringAttribute(ATTRIBUTE, k, digitCount(value));
+        out.stringAttribute(k, digitCount(value));
         out.digits(value);
       };
     },
@@ -105,7 +104,7 @@ export function seconds(field: Field): Column {
     read: (event) => event.number64(field) / 1e9,
     writer: (name) => {
       const k = key(name);
-      return (event, _process, out) => out.doubleAttribute(ATTRIBUTE, k, event.number64(field) / 1e9);
+      return (event, _process, out) => out.doubleAttribute(k, event.number64(field) / 1e9);
     },
   };
 }
@@ -148,7 +147,7 @@ export function constant(value: string | true | string[]): Column {
 /** A whole attribute that is always the same. */
 export function encoded(name: string, value: AttributeValue): Packed {
   const out = new Writer(Buffer.alloc(512));
-  out.attribute(ATTRIBUTE, key(name), value);
+  out.attribute(key(name), value);
   return packed(out.bytes.subarray(0, out.at));
 }
 
@@ -247,7 +246,7 @@ export function octal(field: Field, mask: number, digits: number): Column {
     read: (event) => shown(of(event)),
     writer: (name) => {
       const k = key(name);
-      return (event, _process, out) => out.attribute(ATTRIBUTE, k, shown(of(event)));
+      return (event, _process, out) => out.attribute(k, shown(of(event)));
     },
   };
 }
@@ -271,13 +270,13 @@ export function address(family: Field, field: Field): Column {
       const k = key(name);
       return (event, _process, out) => {
         if (event.u16(family) === 2) {
-          out.stringAttribute(ATTRIBUTE, k, ipv4Length(event.bytes, event.at + field.offset));
+          out.stringAttribute(k, ipv4Length(event.bytes, event.at + field.offset));
           writeIpv4(event.bytes, event.at + field.offset, out);
           return;
         }
         scratch.at = 0;
         write(event, scratch);
-        out.stringAttribute(ATTRIBUTE, k, scratch.at);
+        out.stringAttribute(k, scratch.at);
         out.copy(scratch.bytes, 0, scratch.at);
       };
     },
@@ -310,8 +309,8 @@ export function computed(
         notes.name = name;
         const value = read(event, process, notes);
         if (value === undefined) return;
-        if (type === 'double') out.doubleAttribute(ATTRIBUTE, k, value as number);
-        else out.attribute(ATTRIBUTE, k, value);
+        if (type === 'double') out.doubleAttribute(k, value as number);
+        else out.attribute(k, value);
       };
     },
     ...(text && { text }),

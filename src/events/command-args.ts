@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Field, RawEvent } from '../decode/record.ts';
 import { decodeText, eachString, isAscii, needsEscape } from '../decode/text.ts';
-import { ATTRIBUTE } from '../enrich/process-block.ts';
 import { findSecrets } from '../enrich/redact.ts';
 import { key } from '../otlp-bytes.ts';
 import type { Column, Notes } from './column.ts';
@@ -41,10 +40,9 @@ export function commandArgs(field: Field, redact: boolean): Column {
       return (event, _process, out, notes) => {
         look(event);
         const start = event.textStart(field);
-        if (isPlain)
-          return out.stringsAttribute(ATTRIBUTE, k, event.bytes, start, start + event.textLength(field));
+        if (isPlain) return out.stringsAttribute(k, event.bytes, start, start + event.textLength(field));
         notes.name = name;
-        out.attribute(ATTRIBUTE, k, read(event, notes));
+        out.attribute(k, read(event, notes));
       };
     },
     text: (event, _process, out) => {

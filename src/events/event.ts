@@ -2,7 +2,7 @@
 import { Program, processExec } from '../decode/layout.gen.ts';
 import type { RawEvent } from '../decode/record.ts';
 import type { HostContext, Process } from '../enrich/process.ts';
-import { ATTRIBUTE, Detail, escapedInBlock, readBlock } from '../enrich/process-block.ts';
+import { Detail, escapedInBlock, readBlock } from '../enrich/process-block.ts';
 import { type Key, key, packed } from '../otlp-bytes.ts';
 import { type AttributeValue, Writer } from '../otlp-writer.ts';
 import * as at from '../semconv.ts';
@@ -205,13 +205,13 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
       for (let i = 0; i < writeOwn.length; i++) writeOwn[i]!(event, process, out, notes);
       if (definition.spread) {
         for (const [name, value] of spreadOf(definition.spread, event, notes))
-          out.attribute(ATTRIBUTE, spreadKey(name), value);
+          out.attribute(spreadKey(name), value);
       }
       const escaped = process.writeBlock(detail, host, out);
       if (escaped.length > 0) notes.escaped.push(...escaped);
       for (let i = 0; i < writeBehind.length; i++) writeBehind[i]!(event, process, out, notes);
-      if (notes.escaped.length > 0) out.attribute(ATTRIBUTE, escapedKey, notes.escaped);
-      if (notes.redacted.length > 0) out.attribute(ATTRIBUTE, redactedKey, notes.redacted);
+      if (notes.escaped.length > 0) out.attribute(escapedKey, notes.escaped);
+      if (notes.redacted.length > 0) out.attribute(redactedKey, notes.redacted);
       out.byte(0x38);
       out.byte(0);
       out.byte(0x59);

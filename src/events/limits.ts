@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ATTRIBUTE } from '../enrich/process-block.ts';
+
 import { type Key, key } from '../otlp-bytes.ts';
 import type { AttributeValue, Writer } from '../otlp-writer.ts';
+import { ATTRIBUTE } from '../otlp-writer.ts';
 import type { ReadableEvent, RunnableEvent } from './event.ts';
 
 /** Bounds that a user sets for the attributes of a record (OTEL_LOGRECORD_ATTRIBUTE_*_LIMIT). */
@@ -99,7 +100,7 @@ class Cutter {
       return;
     }
     const text = from.toString('utf8', name.content, name.end);
-    out.attribute(ATTRIBUTE, this.#key(text), cutValue(textsOf(from, value.content), this.#length));
+    out.attribute(this.#key(text), cutValue(textsOf(from, value.content), this.#length));
   }
 
   /** Bytes are as many as characters or more. */

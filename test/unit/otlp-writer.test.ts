@@ -76,14 +76,14 @@ describe('Writer', () => {
   for (const [name, value] of Object.entries(ATTRIBUTES)) {
     it(`writes ${name} as protobufjs does`, () => {
       for (const attribute of ['k', 'process.command_args', 'n'.repeat(127)]) {
-        const bytes = written((out) => out.attribute(0x32, key(attribute), value), 40_000);
+        const bytes = written((out) => out.attribute(key(attribute), value), 40_000);
         assert.deepEqual(bytes, reference(attribute, value));
       }
     });
   }
 
   it('writes a double also for a whole number when asked', () => {
-    const bytes = written((out) => out.doubleAttribute(0x32, key('k'), 2));
+    const bytes = written((out) => out.doubleAttribute(key('k'), 2));
     const expected = encode('LogRecord', { attributes: [{ key: 'k', value: { doubleValue: 2 } }] });
     assert.deepEqual(bytes, expected);
   });
@@ -91,7 +91,7 @@ describe('Writer', () => {
   it('turns what is no Unicode into U+FFFD, as every UTF-8 encoder does', () => {
     const lone = `a${'😀'[0]}b`;
     assert.deepEqual(
-      written((out) => out.attribute(0x32, key('k'), lone)),
+      written((out) => out.attribute(key('k'), lone)),
       reference('k', lone.replace('\ud83d', '\ufffd')),
     );
   });
