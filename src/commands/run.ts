@@ -213,7 +213,8 @@ function agentOf(
 function tellLedger(agent: Agent): void {
   const { events, mixed, totals } = new StatusSource(agent, { destination: '', sends: false }).read();
   const { exported, filtered, lost } = totals;
-  if (lost > 0) for (const line of ledgerTable({ events, mixed, totals })) log.info(line);
+  const table = ledgerTable({ events, mixed, totals }, process.stderr.columns);
+  if (lost > 0) for (const line of table) log.info(line);
   const spooled = agent.ledger.spooled.reduce((total, count) => total + count, 0);
   const reasons = [...agent.losses()].map(
     ({ event, reason, count }) => `${count} ${event.replace('agentsmith.', '')} ${reason}`,

@@ -15,7 +15,7 @@ const CLEAR = '\x1b[H\x1b[J';
 function text(agents: readonly AgentStatus[], { output }: Settings): string {
   if (output === 'json') return agents.map((agent) => `${JSON.stringify(agent)}\n`).join('');
   const [first, ...others] = agents;
-  if (others.length === 0) return `${statusLines(first!).join('\n')}\n`;
+  if (others.length === 0) return `${statusLines(first!, process.stdout.columns).join('\n')}\n`;
   return `${agents.map(statusLine).join('\n')}\n--pid PID shows one of them\n`;
 }
 

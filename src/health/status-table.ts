@@ -2,14 +2,27 @@
 import { printable } from '../export/console.ts';
 import { type AgentStatus, type EventStatus, sumOf } from './status.ts';
 
-/** A terminal of 100 columns has room for all of it: a name and seven numbers. */
-const NAME_WIDTH = 22;
-const NUMBER_WIDTH = 11;
-const WIDTH = 100;
+/** What one has room for: a name and seven numbers, on a narrow one six that are shortened earlier. */
+interface Layout {
+  readonly width: number;
+  readonly name: number;
+  readonly number: number;
+  /** From here on a number is shortened, so that a space is left before it. */
+  readonly short: number;
+}
 
-/** 12,034; from ten thousand million on 12.0 G, so that columns keep their width. */
-export function grouped(count: number): string {
-  return count < 1e10 ? Math.round(count).toLocaleString('en-US') : `${(count / 1e9).toFixed(1)} G`;
+const WIDE: Layout = { width: 100, name: 22, number: 11, short: 1e10 };
+const NARROW: Layout = { width: 80, name: 20, number: 10, short: 1e7 };
+/** The column that says least: submitted is what was attempted, neither filtered nor lost in the kernel. */
+const NOT_WHEN_NARROW = 1;
+
+/** For a terminal with so many columns; 0 = it does not know. */
+const layoutFor = (columns = 0): Layout => (columns > 0 && columns < WIDE.width ? NARROW : WIDE);
+
+/** 12,034; from `short` on 12.0 M or 12.0 G, so that columns keep their width. */
+export function grouped(count: number, short: number = WIDE.short): string {
+  if (count < short) return Math.round(count).toLocaleString('en-US');
+  return count < 1e10 ? `${(count / 1e6).toFixed(1)} M` : `${(count / 1e9).toFixed(1)} G`;
 }
 
 /** 850 ns, 3.2 µs, 1.5 ms */
@@ -32,16 +45,26 @@ const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 2
 
 const cut = (text: string, width: number) => (text.length <= width ? text : `${text.slice(0, width - 1)}…`);
 
-/** A row of the table: a name and columns of numbers. */
-function row(name: string, cells: readonly string[]): string {
-  const numbers = cells.map((cell) => cell.padStart(NUMBER_WIDTH)).join('');
-  return `${cut(name, NAME_WIDTH).padEnd(NAME_WIDTH)}${numbers}`;
+/** A row of a table: a name and columns of numbers. */
+function row({ name: width, number }: Layout, name: string, cells: readonly string[]): string {
+  const numbers = cells.map((cell) => cell.padStart(number)).join('');
+  return `${cut(name, width).padEnd(width)}${numbers}`;
 }
+
+/** A row of the books. */
+const booksRow = (layout: Layout, name: string, cells: readonly (string | number)[]): string =>
+  row(
+    layout,
+    name,
+    cells
+      .filter((_, i) => layout === WIDE || i !== NOT_WHEN_NARROW)
+      .map((cell) => (typeof cell === 'number' ? grouped(cell, layout.short) : cell)),
+  );
 
 const shortName = (name: string) => name.replace('agentsmith.', '');
 
-/** `12 process.exec ring_full`, for each loss, in lines of 100 columns. */
-function lossLines(events: readonly Pick<EventStatus, 'name' | 'lost'>[]): string[] {
+/** `12 process.exec ring_full`, for each loss, in lines that fit. */
+function lossLines(events: readonly Pick<EventStatus, 'name' | 'lost'>[], { width }: Layout): string[] {
   const lines: string[] = [];
   let line = 'lost:';
   const words = events.flatMap(({ name, lost }) =>
@@ -49,7 +72,7 @@ function lossLines(events: readonly Pick<EventStatus, 'name' | 'lost'>[]): strin
   );
   for (const [i, word] of words.entries()) {
     const next = `${line}${line.endsWith(':') ? ' ' : line.trim() === '' ? '' : ', '}${word}`;
-    if (next.length + (i + 1 < words.length ? 1 : 0) <= WIDTH) line = next;
+    if (next.length + (i + 1 < words.length ? 1 : 0) <= width) line = next;
     else {
       lines.push(`${line},`);
       line = `      ${word}`;
@@ -58,41 +81,27 @@ function lossLines(events: readonly Pick<EventStatus, 'name' | 'lost'>[]): strin
   return words.length === 0 ? [] : [...lines, line];
 }
 
-/** The books as a table: only the events of which something was seen. */
-export function ledgerTable({
-  events,
-  mixed,
-  totals,
-}: Pick<AgentStatus, 'events' | 'mixed' | 'totals'>): string[] {
-  const lines = [
-    row('event', ['attempted', 'submitted', 'filtered', 'received', 'exported', 'in memory', 'lost']),
-  ];
-  const cells = (event: EventStatus) =>
-    [
-      event.attempted,
-      event.submitted,
-      event.filtered,
-      event.received,
-      event.exported,
-      event.inMemory,
-      sumOf(event.lost),
-    ].map(grouped);
-  for (const event of events)
-    if (event.attempted + event.received > 0) lines.push(row(shortName(event.name), cells(event)));
+/** The books as a table: only the events of which something was seen. `columns`: of the terminal. */
+export function ledgerTable(
+  { events, mixed, totals }: Pick<AgentStatus, 'events' | 'mixed' | 'totals'>,
+  columns?: number,
+): string[] {
+  const layout = layoutFor(columns);
+  const titles = ['attempted', 'submitted', 'filtered', 'received', 'exported', 'in memory', 'lost'];
+  const lines = [booksRow(layout, 'event', titles)];
+  for (const event of events) {
+    const { name, attempted, submitted, filtered, received, exported, inMemory, lost } = event;
+    const cells = [attempted, submitted, filtered, received, exported, inMemory, sumOf(lost)];
+    if (attempted + received > 0) lines.push(booksRow(layout, shortName(name), cells));
+  }
   const lostMixed = sumOf(mixed.lost);
   if (mixed.exported + lostMixed > 0)
-    lines.push(row('mixed', ['', '', '', '', grouped(mixed.exported), '', grouped(lostMixed)]));
+    lines.push(booksRow(layout, 'mixed', ['', '', '', '', mixed.exported, '', lostMixed]));
   const { attempted, received, exported, filtered, lost } = totals;
-  const inMemory = events.reduce((all, event) => all + event.inMemory, 0);
-  const submitted = events.reduce((all, event) => all + event.submitted, 0);
-  lines.push(
-    row(
-      'all',
-      [attempted, submitted, filtered, received, exported, inMemory - mixed.exported - lostMixed, lost].map(
-        grouped,
-      ),
-    ),
-  );
+  const sum = (of: (event: EventStatus) => number) => events.reduce((all, event) => all + of(event), 0);
+  const inMemory = sum((event) => event.inMemory) - mixed.exported - lostMixed;
+  const submitted = sum((event) => event.submitted);
+  lines.push(booksRow(layout, 'all', [attempted, submitted, filtered, received, exported, inMemory, lost]));
   return lines;
 }
 
@@ -104,33 +113,41 @@ function receiverLine({ receiver, destination }: AgentStatus): string {
   return `records: ${destination}${state === 'idle' ? ', nothing sent yet' : last}`;
 }
 
-function hookTable(events: readonly EventStatus[]): string[] {
+function hookTable(events: readonly EventStatus[], layout: Layout): string[] {
   const timed = events.filter(({ hookTime }) => hookTime !== undefined);
   if (timed.length === 0) return [];
-  const lines = ['', row('time of hooks', ['timed', 'average', 'p90', 'p95', 'p99'])];
+  const lines = ['', row(layout, 'time of hooks', ['timed', 'average', 'p90', 'p95', 'p99'])];
   for (const { name, hookTime } of timed) {
     const { timed: count, average, p90, p95, p99 } = hookTime!;
-    lines.push(row(shortName(name), [grouped(count), ...[average, p90, p95, p99].map(shortTime)]));
+    lines.push(
+      row(layout, shortName(name), [
+        grouped(count, layout.short),
+        ...[average, p90, p95, p99].map(shortTime),
+      ]),
+    );
   }
   return lines;
 }
 
-/** The status for people, at most 100 columns wide. */
-export function statusLines(status: AgentStatus): string[] {
+/** The status for people, at most 100 columns wide, or 80 where the terminal has fewer than 100. */
+export function statusLines(status: AgentStatus, columns?: number): string[] {
+  const layout = layoutFor(columns);
   const { version, pid, uptime, tier, hooks, ring, process } = status;
   const head = `agentsmith-otel ${version}, process ${pid}, up ${longTime(uptime)}${tier === undefined ? '' : `, tier ${tier}`}`;
   const cpu = (process.cpuTime / Math.max(uptime, 1)) * 100;
+  const programs = `hooks: ${hooks.attached.length} attached, ${hooks.missing.length} missing; ring ${mebibytes(ring.used)} of ${mebibytes(ring.size)}`;
+  const cost = `memory ${mebibytes(process.memory)}, CPU ${cpu.toFixed(1)} % of a core`;
   const lines = [
     head,
     receiverLine(status),
-    `hooks: ${hooks.attached.length} attached, ${hooks.missing.length} missing; ring ${mebibytes(ring.used)} of ${mebibytes(ring.size)}; memory ${mebibytes(process.memory)}, CPU ${cpu.toFixed(1)} % of a core`,
+    ...(layout === WIDE ? [`${programs}; ${cost}`] : [programs, cost]),
     ...hooks.missing.map((each) => `  missing: ${shortName(each)}`),
     '',
-    ...ledgerTable(status),
-    ...lossLines([...status.events, { name: 'mixed', lost: status.mixed.lost }]),
-    ...hookTable(status.events),
+    ...ledgerTable(status, columns),
+    ...lossLines([...status.events, { name: 'mixed', lost: status.mixed.lost }], layout),
+    ...hookTable(status.events, layout),
   ];
-  return lines.map((line) => cut(printable(line), WIDTH));
+  return lines.map((line) => cut(printable(line), layout.width));
 }
 
 /** One line an agent, where several run. */

@@ -63,6 +63,22 @@ describe('the status for people', () => {
     ]);
   });
 
+  it('fits into 80 columns where there are no 100', () => {
+    assert.deepEqual(statusLines(status(), 99).slice(2), [
+      'hooks: 1 attached, 0 missing; ring 0 MiB of 8 MiB',
+      'memory 90 MiB, CPU 1.0 % of a core',
+      '',
+      'event                attempted  filtered  received  exported in memory      lost',
+      'process.exec            12,045         4    12,034    12,000        27        14',
+      'mixed                                                      3                   2',
+      'all                     12,045         4    12,034    12,003        22        16',
+      'lost: 7 process.exec ring_full, 7 process.exec too_large, 2 mixed rejected',
+      '',
+      'time of hooks            timed   average       p90       p95       p99',
+      'process.exec               189    3.2 µs    4.1 µs    830 ns    1.5 ms',
+    ]);
+  });
+
   it('says why the receiver takes nothing, and which hooks are missing', () => {
     const lines = statusLines(
       status({
@@ -74,40 +90,45 @@ describe('the status for people', () => {
     assert.equal(lines[3], '  missing: dns.query=dns_egress: needs Linux 5.13 or newer');
   });
 
-  it('stays within 100 columns, whatever the numbers and names', () => {
-    const many = 9_999_999_999_999;
-    const large = event('a.name.that.is.longer.than.its.column', {
-      attempted: many,
-      submitted: many,
-      filtered: many,
-      received: many,
-      exported: many,
-      inMemory: many,
-      lost: Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`some_reason_${i}`, many])),
-      hookTime: { timed: many, average: 1, p90: 1, p95: 1, p99: 1 },
+  for (const [columns, width] of [
+    [undefined, 100],
+    [0, 100],
+    [180, 100],
+    [100, 100],
+    [80, 80],
+  ] as const)
+    it(`stays within ${width} columns of ${columns}, whatever the numbers and names`, () => {
+      const many = 9_999_999_999_999;
+      const large = event('a.name.that.is.longer.than.its.column', {
+        attempted: many,
+        submitted: many,
+        filtered: many,
+        received: many,
+        exported: many,
+        inMemory: many,
+        lost: Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`some_reason_${i}`, many])),
+        hookTime: { timed: many, average: 1, p90: 1, p95: 1, p99: 1 },
+      });
+      const lines = statusLines(
+        status({ events: [large], destination: 'x'.repeat(200), receiver: { state: 'idle' } }),
+        columns,
+      );
+      for (const line of lines) assert.ok(line.length <= width, `${line.length}: ${line}`);
+      assert.ok(
+        lines.some((line) => line.includes('some_reason_11')),
+        'a loss is not told',
+      );
     });
-    const lines = statusLines(
-      status({ events: [large], destination: 'x'.repeat(200), receiver: { state: 'idle' } }),
-    );
-    for (const line of lines) assert.ok(line.length <= 100, `${line.length}: ${line}`);
-    assert.ok(
-      lines.some((line) => line.includes('some_reason_11')),
-      'a loss is not told',
-    );
-  });
 
   it('is one line for each of several agents', () => {
     assert.equal(statusLine(status()), 'process 4711, up 3 h 12 min, 12,003 exported, 16 lost, receiver ok');
   });
 
   it('groups numbers and shortens times', () => {
-    assert.deepEqual([0, 999, 1000, 9_999_999_999, 12_345_678_901].map(grouped), [
-      '0',
-      '999',
-      '1,000',
-      '9,999,999,999',
-      '12.3 G',
-    ]);
+    assert.deepEqual(
+      [0, 999, 1000, 9_999_999_999, 12_345_678_901].map((count) => grouped(count)),
+      ['0', '999', '1,000', '9,999,999,999', '12.3 G'],
+    );
     assert.deepEqual([59.9, 60, 3599, 3600, 90_000].map(longTime), [
       '59 s',
       '1 min 0 s',
