@@ -246,6 +246,7 @@ export class Agent {
         continue;
       }
       if (print) this.#print(print, definition, event, process, batch);
+      else this.#unwanted(type);
     }
   }
 
@@ -260,6 +261,7 @@ export class Agent {
     }
     this.#exporter?.append(definition, event, process);
     if (print) this.#print(print, definition, event, process, batch);
+    else this.#unwanted(definition.type);
     return true;
   }
 
@@ -294,6 +296,11 @@ export class Agent {
     if (this.#exporter) return;
     if (taken === false) this.ledger.lost(type, 'slow_reader');
     else this.ledger.exported[type]!++;
+  }
+
+  /** Nobody asked for the record: neither a receiver nor a reader is there. */
+  #unwanted(type: number): void {
+    if (!this.#exporter) this.ledger.filtered[type]!++;
   }
 
   /** Seconds from the kernel's time of an event to the drain that brought it. */
@@ -390,7 +397,8 @@ export class Agent {
     if (exporter) exporter.emit(record);
     else this.ledger.received[type]!++;
     const taken = print?.(record);
-    this.#printed(taken, type);
+    if (print) this.#printed(taken, type);
+    else this.#unwanted(type);
     flushPrint?.();
     return exporter !== undefined || taken !== false;
   }

@@ -77,8 +77,7 @@ export interface OwnRecord {
 
 /**
  * Where all records are: received + found on disk + lost in the kernel = delivered + filtered + lost + in memory +
- * spooled. Without a destination
- * and while nobody reads, records are received and go nowhere.
+ * spooled. Without a destination and while nobody reads, records count as filtered.
  */
 export interface Books {
   readonly received: number;

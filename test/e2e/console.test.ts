@@ -83,6 +83,9 @@ describe('the terminal', function () {
     const { code, stdout, stderr } = await cli.stop();
     assert.deepEqual([code, stdout], [0, '']);
     assert.match(stderr, /^records: nowhere \(--output none\)$/m);
+    const { delivered, filtered, lost } = lastLine(stderr);
+    assert.deepEqual([delivered, lost], [0, 0]);
+    assert.ok(filtered > 0);
   });
 
   it('may go away: the run ends quietly, with 0', async () => {

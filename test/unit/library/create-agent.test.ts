@@ -72,6 +72,15 @@ describe('createAgent', () => {
     });
   });
 
+  it('counts what nobody wants as filtered', async () => {
+    const agent = createAgent({ recording: FIXTURE });
+    await agent.start();
+    await agent.ended;
+    agent.emit({ eventName: 'example.started' });
+    const { received, delivered, filtered, lost } = await agent.stop();
+    assert.deepEqual([received, delivered, filtered, lost], [fixture.length + 1, 0, fixture.length + 1, []]);
+  });
+
   it('reads only the events that are asked for', async () => {
     const { read } = await run({ events: ['exec', 'network.c*'] });
     assert.deepEqual(
