@@ -134,13 +134,15 @@ describe('filters', function () {
     await watch.run('process-exec');
     const counts = watch.counts(EventType.NETWORK_CONNECT);
     const mine = watch.all(CONNECT, (r) => r.attributes['process.pid'] === trigger.pid).length;
-    const refused = watch.sensor.rateLimited().filter(({ pid }) => pid === trigger.pid);
+    // Others on the machine may be limited as well.
+    const limited = () => watch.sensor.rateLimited().filter(({ pid }) => pid === trigger.pid);
+    const refused = limited();
     assert.equal(refused.length, 1);
     assert.equal(mine + refused[0]!.count, 50);
     assert.ok(refused[0]!.count >= 30, `${refused[0]!.count} of 50 in a moment were refused at 5 a second`);
     assert.ok(counts.rateLimited >= refused[0]!.count);
     assert.ok(kernelLosses(counts).some(([reason, count]) => reason === 'rate_limited' && count > 0));
-    assert.deepEqual(watch.sensor.rateLimited(), [], 'it is told twice');
+    assert.deepEqual(limited(), [], 'it is told twice');
     await trigger.end();
   });
 
