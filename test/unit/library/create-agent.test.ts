@@ -53,7 +53,8 @@ const processor = (onEmit: LogRecordProcessor['onEmit']): LogRecordProcessor => 
   shutdown: async () => {},
 });
 
-describe('createAgent', () => {
+describe('createAgent', function () {
+  this.timeout('60s');
   let folder: string;
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'agentsmith-library-'));
