@@ -2,7 +2,9 @@
 /*
  * Behind `npm test`: each part in a mocha of its own, so that a crash or a hang in one does not take the others along.
  *
- *   node build/test/run.js [unit|kernel|evasion|fuzz|e2e|vm] [-- MOCHA ARGUMENTS]
+ *   node build/test/run.js [unit|kernel|evasion|fuzz|e2e|vm|backends|all ...] [-- MOCHA ARGUMENTS]
+ *
+ * Without a name: all parts but `backends`, whose servers take long to build; with `all`: that one too.
  *
  * Prints what mocha prints, then a table, the reason of every skipped test, and as its last line
  * `N passed, N failed, N skipped`. Fails when a test failed, when a part crashed, did not end in time or has files but
@@ -24,18 +26,23 @@ const DEADLINES: Readonly<Record<string, number>> = {
   fuzz: 10 * MINUTES * Math.max(1, Number(process.env.FUZZ_RUNS ?? 1) || 1),
   e2e: 45 * MINUTES,
   vm: 60 * MINUTES,
+  // The first run builds Loki.
+  backends: 60 * MINUTES,
 };
+const PARTS = Object.keys(DEADLINES);
 
-/** [part, mocha's arguments]; npm leaves a `--` behind when one more is needed to get past it. */
+/** Parts, then mocha's arguments; npm leaves a `--` behind when one more is needed to get past it. */
 function parse(args: readonly string[]): { parts: readonly string[]; mocha: readonly string[] } {
-  const [first, ...rest] = args;
-  const named = first !== undefined && first in DEADLINES;
-  if (first !== undefined && !named && !first.startsWith('-')) {
-    console.error(`no such part: ${first} (there are ${Object.keys(DEADLINES).join(', ')})`);
+  const options = args.findIndex((argument) => argument.startsWith('-'));
+  const named = options < 0 ? args : args.slice(0, options);
+  const mocha = args.slice(named.length).filter((argument) => argument !== '--');
+  const strange = named.find((name) => name !== 'all' && !PARTS.includes(name));
+  if (strange !== undefined) {
+    console.error(`no such part: ${strange} (there are ${PARTS.join(', ')}, all)`);
     process.exit(64);
   }
-  const mocha = (named ? rest : args).filter((argument) => argument !== '--');
-  return { parts: named ? [first] : Object.keys(DEADLINES), mocha };
+  if (named.includes('all')) return { parts: PARTS, mocha };
+  return { parts: named.length > 0 ? named : PARTS.filter((part) => part !== 'backends'), mocha };
 }
 
 /** The compiled tests of a part; those whose source has gone are left over from an earlier build. */
