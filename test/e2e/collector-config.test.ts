@@ -3,11 +3,12 @@
 // tests of this folder: here the sender is the test itself.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { buildCollector, type Collector, shippedConfig, startCollector } from '../support/collector.ts';
+import { pruned } from '../support/collector-config.ts';
 import { waitForCollectorFile } from '../support/collector-file.ts';
 import { skip } from '../support/skip.ts';
 
@@ -36,8 +37,42 @@ describe('otel-collector.yaml', () => {
     await rm(dir, { recursive: true });
   });
 
-  it('is valid as it stands', async () => {
-    await run(binary, ['validate', '--config', shippedConfig], { cwd: dir });
+  const BACKENDS = ['KAFKA', 'LOKI', 'PROMETHEUS', 'SYSLOG', 'OPENSEARCH', 'ELASTICSEARCH', 'GATEWAY'];
+  const ON = Object.fromEntries(BACKENDS.map((name) => [`AGENTSMITH_${name}`, 'otlp']));
+
+  it('has a variable for each backend', async () => {
+    const text = await readFile(shippedConfig, 'utf8');
+    const names = [...text.matchAll(/\$\{env:AGENTSMITH_(\w+):-nop\}/g)].map(([, name]) => name);
+    assert.deepEqual([...new Set(names)].sort(), [...BACKENDS].sort());
+  });
+
+  for (const [how, env] of [
+    ['as it stands', {}],
+    ['with every backend on', ON],
+    ['with neither console nor file', { AGENTSMITH_LOCAL: 'nop' }],
+    ['with several brokers', { AGENTSMITH_KAFKA: 'otlp', AGENTSMITH_KAFKA_BROKERS: '[a:9092, b:9092]' }],
+  ] as const) {
+    // What the registries do not give cannot be looked at here; test/unit/collector-names.test.ts reads its names.
+    it(`is valid ${how}, but for exporters that this Collector lacks`, async function () {
+      this.timeout('60s');
+      const { text, gone } = await pruned(shippedConfig, binary);
+      assert.deepEqual(gone, ['syslog', 'opensearch', 'elasticsearch']);
+      const config = join(dir, 'collector.yaml');
+      await writeFile(config, text);
+      await run(binary, ['validate', '--config', config], { cwd: dir, env: { ...process.env, ...env } });
+    });
+  }
+
+  it('says nothing of the backends that are off', async function () {
+    this.timeout('60s');
+    collector = await startCollector({ binary, dir });
+    await post(collector, '/v1/logs', logs('agentsmith.test'));
+    await waitForCollectorFile(collector.eventsPath, (file) => file.records.length > 0);
+    const log = await readFile(collector.logPath, 'utf8');
+    assert.deepEqual(
+      log.split('\n').filter((line) => /\t(warn|error)\t/.test(line)),
+      [],
+    );
   });
 
   it('writes a log record that comes by OTLP/HTTP to its file, exactly as it was sent', async function () {

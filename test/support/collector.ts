@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { repository } from './repository.ts';
+import { pruned, shippedConfig } from './collector-config.ts';
 import { answers, type Server, startServer } from './server.ts';
 
 export { type BuildOptions, buildCollector, type SkipReason } from './collector-build.ts';
-
-/** The configuration that users get; the tests run that very file. */
-export const shippedConfig = join(repository, 'otel-collector.yaml');
+export { shippedConfig } from './collector-config.ts';
 
 export interface Ports {
   readonly grpc: number;
@@ -17,6 +16,7 @@ export interface Ports {
 export interface CollectorOptions {
   /** What `buildCollector` gave. */
   readonly binary: string;
+  /** The shipped one by default, without what `binary` lacks. */
   readonly config?: string;
   /** Added to what the shipped configuration reads: ports, file path. */
   readonly env?: Record<string, string>;
@@ -38,8 +38,11 @@ export interface Collector extends Omit<Server, 'ports'> {
 
 /** Starts a Collector on free loopback ports and returns when its health check says that it is ready. */
 export async function startCollector(options: CollectorOptions): Promise<Collector> {
-  const { binary, config = shippedConfig, env, dir, ports, timeoutMs } = options;
+  const { binary, env, dir, ports, timeoutMs } = options;
   const eventsPath = env?.AGENTSMITH_FILE ?? join(dir, 'events.jsonl');
+  await mkdir(dir, { recursive: true });
+  const config = options.config ?? join(dir, 'collector.yaml');
+  if (!options.config) await writeFile(config, (await pruned(shippedConfig, binary)).text);
   const server = await startServer({
     name: 'the Collector',
     dir,
