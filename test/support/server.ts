@@ -22,6 +22,8 @@ export interface ServerOptions {
   readonly log: string;
   /** How many it listens on, or those of one that was stopped, to start it again where its clients look for it. */
   readonly ports: number | readonly number[];
+  /** Before each start, for what the ports go into. */
+  prepare?(ports: readonly number[]): Promise<void>;
   command(ports: readonly number[]): ServerCommand;
   /** Asks it for something that only a working one answers; an error means not yet. */
   ready(ports: readonly number[]): Promise<boolean>;
@@ -48,7 +50,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { name, ports, timeoutMs = 30_000 } = options;
   await mkdir(options.dir, { recursive: true });
   for (let attempt = 1; ; attempt++) {
-    const server = launch(options, typeof ports === 'number' ? await freePorts(ports) : ports);
+    const chosen = typeof ports === 'number' ? await freePorts(ports) : ports;
+    await options.prepare?.(chosen);
+    const server = launch(options, chosen);
     const problem = await untilReady(server, options, timeoutMs);
     if (problem === undefined) return server;
     await server.stop('SIGKILL');
