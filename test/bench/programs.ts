@@ -10,7 +10,7 @@ const SOURCES = join(repository, 'test/bench/programs');
 const BUILT = join(repository, 'build/bench');
 
 /** Path of a small C program, compiled when its source is newer. */
-function programPath(name: string): string {
+export function programPath(name: string): string {
   const source = join(SOURCES, `${name}.c`);
   const path = join(BUILT, name);
   if (existsSync(path) && statSync(path).mtimeMs >= statSync(source).mtimeMs) return path;
