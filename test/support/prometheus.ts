@@ -26,6 +26,21 @@ export interface Prometheus extends Server {
   query(promql: string, time?: number): Promise<Sample[]>;
 }
 
+const UNITS: Readonly<Record<string, string>> = { By: '_bytes', s: '_seconds', '1': '_ratio' };
+
+/**
+ * The name that a metric of src/metrics.ts has in Prometheus, by OpenTelemetry's rules for Prometheus: unit behind the
+ * name, then `_total` of a counter. Histograms have `_bucket`, `_count`, `_sum` behind it; exponential ones have not.
+ */
+export function prometheusName(metric: {
+  readonly name: string;
+  readonly unit: string;
+  readonly kind?: string;
+}): string {
+  const name = metric.name.replaceAll('.', '_') + (UNITS[metric.unit] ?? '');
+  return metric.kind === 'counter' ? `${name}_total` : name;
+}
+
 /** Prometheus and promtool, out of Debian's package. */
 export async function fetchPrometheus(): Promise<PrometheusPrograms | SkipReason> {
   const folder = await unpackDebian(['prometheus']);

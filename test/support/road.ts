@@ -23,8 +23,8 @@ export interface RoadRecord {
 }
 
 export interface RoadOptions {
-  /** More arguments for the agent. */
-  readonly args?: readonly string[];
+  /** More arguments for the agent, asked for when the backend runs. */
+  args?(): readonly string[];
   /** The Collector's configuration; the shipped one by default. */
   readonly config?: string;
   /** The agent also writes {@link Road.ownPath}. Not for storms: the file is no part of the books, and may lack some. */
@@ -98,7 +98,7 @@ export class Road {
       const ours = cgroup ? ['--filter', `keep * cgroup=${cgroup}`] : ['--tree', `${road.shell.pid}`];
       const args = ['--endpoint', road.collector.grpcUrl, ...ours, ...own];
       // The largest ring: a storm on a machine that is busy otherwise is no reason to lose an event.
-      road.cli = await new Cli([...args, '--ring-size', '64MiB', ...(more.args ?? [])]).ready();
+      road.cli = await new Cli([...args, '--ring-size', '64MiB', ...(more.args?.() ?? [])]).ready();
     } catch (error) {
       await road.close();
       throw error;
