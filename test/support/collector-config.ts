@@ -29,10 +29,10 @@ export const typeOf = (component: string): string => component.split('/')[0]!;
 
 /** A configuration without what a Collector program lacks, and what was left out. */
 export async function pruned(
-  path: string,
+  shipped: CollectorConfig,
   binary: string,
 ): Promise<{ readonly text: string; readonly gone: readonly string[] }> {
-  const config = await readConfig(path);
+  const config = structuredClone(shipped);
   const known = await components(binary);
   const gone: string[] = [];
   for (const section of SECTIONS)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pruned, shippedConfig } from './collector-config.ts';
+import { pruned, readConfig, shippedConfig } from './collector-config.ts';
 import { answers, type Server, startServer } from './server.ts';
 
 export { type BuildOptions, buildCollector, type SkipReason } from './collector-build.ts';
@@ -42,7 +42,7 @@ export async function startCollector(options: CollectorOptions): Promise<Collect
   const eventsPath = env?.AGENTSMITH_FILE ?? join(dir, 'events.jsonl');
   await mkdir(dir, { recursive: true });
   const config = options.config ?? join(dir, 'collector.yaml');
-  if (!options.config) await writeFile(config, (await pruned(shippedConfig, binary)).text);
+  if (!options.config) await writeFile(config, (await pruned(await readConfig(shippedConfig), binary)).text);
   const server = await startServer({
     name: 'the Collector',
     dir,
