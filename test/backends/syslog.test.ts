@@ -10,7 +10,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cleanUp } from '../support/cli.ts';
 import { buildCollector } from '../support/collector.ts';
-import { pruned, readConfig, shippedConfig } from '../support/collector-config.ts';
+import { pruned, withFile } from '../support/collector-config.ts';
 import { type LogRecord, readCollectorFile, waitForCollectorFile } from '../support/collector-file.ts';
 import { inFolder } from '../support/folder.ts';
 import { expectedResource } from '../support/host-resource.ts';
@@ -84,7 +84,7 @@ describe('syslog', function () {
     await inFolder(async (dir) => {
       const out = join(dir, 'syslog.jsonl');
       const config = join(dir, 'collector.yaml');
-      writeFileSync(config, (await pruned(await intoFile(out), binary)).text);
+      writeFileSync(config, (await pruned(await withFile('syslog', out), binary)).text);
       road = await Road.open(
         this,
         async (own) => {
@@ -179,12 +179,3 @@ describe('syslog', function () {
     assert.doesNotMatch(seen[1]!.app, /agentsmith/);
   });
 });
-
-/** otel-collector.yaml with a file in the place of the exporter that cannot be had. */
-async function intoFile(path: string) {
-  const config = await readConfig(shippedConfig);
-  delete config.exporters.syslog;
-  config.exporters['file/syslog'] = { path };
-  config.service.pipelines['logs/syslog']!.exporters = ['file/syslog'];
-  return config;
-}

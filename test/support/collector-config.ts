@@ -24,6 +24,15 @@ export async function readConfig(path: string): Promise<CollectorConfig> {
   return parse(await readFile(path, 'utf8')) as CollectorConfig;
 }
 
+/** otel-collector.yaml with a file in the place of an exporter that cannot be had: what it would have been given. */
+export async function withFile(exporter: string, path: string): Promise<CollectorConfig> {
+  const config = await readConfig(shippedConfig);
+  delete config.exporters[exporter];
+  config.exporters[`file/${exporter}`] = { path };
+  config.service.pipelines[`logs/${exporter}`]!.exporters = [`file/${exporter}`];
+  return config;
+}
+
 /** `otlp_http` of `otlp_http/loki`. */
 export const typeOf = (component: string): string => component.split('/')[0]!;
 
