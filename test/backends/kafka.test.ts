@@ -81,7 +81,7 @@ describe('Kafka', function () {
     others += await road.storm(10_000, 2);
     await road.deeds();
     said = lastLine((await road.stopAgent()).stderr);
-    await kafka.read(TOPIC, take);
+    await kafka.read([TOPIC], take);
   });
 
   after(async () => {

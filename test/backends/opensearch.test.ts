@@ -64,7 +64,7 @@ describe('OpenSearch', function () {
           search = await startOpenSearch(classPath, own);
           return { AGENTSMITH_OPENSEARCH: 'otlp' };
         },
-        { config },
+        { collector: () => ({ config }) },
       );
       await road.deeds();
       await road.storm(500, 1);

@@ -36,7 +36,7 @@ describe('a server of the tests', function () {
         kafka = await startKafka(classPath, dir, first.ports);
         await send(kafka.broker, 'test', ['three']);
         const read: string[] = [];
-        await kafka.read('test', ({ value }) => read.push(value.toString()) === 3);
+        await kafka.read(['test'], ({ value }) => read.push(value.toString()) === 3);
         assert.deepEqual(read.sort(), ['one', 'three', 'two']);
       } finally {
         await kafka.stop();

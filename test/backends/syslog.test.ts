@@ -91,7 +91,7 @@ describe('syslog', function () {
           rsyslog = await startRsyslog(folder, own);
           return { AGENTSMITH_SYSLOG: 'otlp' };
         },
-        { own: true, config },
+        { own: true, collector: () => ({ config }) },
       );
       await road.deeds();
       for (const argument of HOSTILE) await road.shell.run(`/bin/echo ${quoted(argument)} >/dev/null`);

@@ -18,6 +18,10 @@ export interface CollectorOptions {
   readonly binary: string;
   /** The shipped one by default, without what `binary` lacks. */
   readonly config?: string;
+  /** More configurations, each merged over what stands before it. */
+  readonly overlays?: readonly string[];
+  /** A command that ends in executing its last arguments. */
+  readonly wrap?: readonly string[];
   /** Added to what the shipped configuration reads: ports, file path. */
   readonly env?: Record<string, string>;
   /** The folder for log and events; made when missing. */
@@ -38,7 +42,7 @@ export interface Collector extends Omit<Server, 'ports'> {
 
 /** Starts a Collector on free loopback ports and returns when its health check says that it is ready. */
 export async function startCollector(options: CollectorOptions): Promise<Collector> {
-  const { binary, env, dir, ports, timeoutMs } = options;
+  const { binary, overlays = [], wrap = [], env, dir, ports, timeoutMs } = options;
   const eventsPath = env?.AGENTSMITH_FILE ?? join(dir, 'events.jsonl');
   await mkdir(dir, { recursive: true });
   const config = options.config ?? join(dir, 'collector.yaml');
@@ -48,17 +52,17 @@ export async function startCollector(options: CollectorOptions): Promise<Collect
     dir,
     log: 'otelcol',
     ports: ports ? [ports.grpc, ports.http, ports.health] : 3,
-    command: ([grpc, http, health]) => ({
-      file: binary,
-      args: ['--config', config],
-      env: {
+    command: ([grpc, http, health]) => {
+      const command = [...wrap, binary, ...[config, ...overlays].flatMap((path) => ['--config', path])];
+      const variables = {
         AGENTSMITH_OTLP_GRPC: `127.0.0.1:${grpc}`,
         AGENTSMITH_OTLP_HTTP: `127.0.0.1:${http}`,
         AGENTSMITH_HEALTH: `127.0.0.1:${health}`,
         AGENTSMITH_FILE: eventsPath,
         ...env,
-      },
-    }),
+      };
+      return { file: command[0]!, args: command.slice(1), env: variables };
+    },
     ready: ([, , health]) => answers(`http://127.0.0.1:${health}/`),
     ...(timeoutMs !== undefined && { timeoutMs }),
   });

@@ -11,6 +11,7 @@ import { type Server, startServer } from './server.ts';
 import type { SkipReason } from './skip.ts';
 
 export interface KafkaMessage {
+  readonly topic: string;
   readonly key: Buffer;
   readonly value: Buffer;
   readonly partition: number;
@@ -20,10 +21,10 @@ export interface Kafka extends Server {
   /** For `AGENTSMITH_KAFKA_BROKERS`. */
   readonly broker: string;
   /**
-   * Reads a topic from its beginning until `done` says so.
+   * Reads topics from their beginning until `done` says so.
    * @throws when nothing comes for a minute
    */
-  read(topic: string, done: (message: KafkaMessage) => boolean): Promise<void>;
+  read(topics: readonly string[], done: (message: KafkaMessage) => boolean): Promise<void>;
 }
 
 /** The class path of a Kafka broker. */
@@ -82,7 +83,7 @@ export async function startKafka(classPath: string, dir: string, ports?: readonl
     goodEnd: /^(exit 143|SIGKILL)$/,
   });
   const broker = `127.0.0.1:${server.ports[0]}`;
-  return { ...server, broker, read: (topic, done) => read(broker, topic, done) };
+  return { ...server, broker, read: (topics, done) => read(broker, topics, done) };
 }
 
 async function topics(broker: string): Promise<string[]> {
@@ -94,7 +95,11 @@ async function topics(broker: string): Promise<string[]> {
   }
 }
 
-async function read(broker: string, topic: string, done: (message: KafkaMessage) => boolean): Promise<void> {
+async function read(
+  broker: string,
+  topics: readonly string[],
+  done: (message: KafkaMessage) => boolean,
+): Promise<void> {
   const consumer = new Consumer({
     clientId: 'test',
     groupId: `test-${process.pid}-${performance.now()}`,
@@ -103,19 +108,19 @@ async function read(broker: string, topic: string, done: (message: KafkaMessage)
   let late: NodeJS.Timeout | undefined;
   try {
     const stream = await consumer.consume({
-      topics: [topic],
+      topics: [...topics],
       mode: MessagesStreamModes.EARLIEST,
       autocommit: false,
     });
     const silence = () => {
       clearTimeout(late);
-      const error = new Error(`nothing new in ${topic} for ${SILENCE_MS / 1000} s`);
+      const error = new Error(`nothing new in ${topics} for ${SILENCE_MS / 1000} s`);
       late = setTimeout(() => stream.destroy(error), SILENCE_MS);
     };
     silence();
-    for await (const { key, value, partition } of stream) {
+    for await (const { topic, key, value, partition } of stream) {
       silence();
-      if (done({ key: key as Buffer, value: value as Buffer, partition })) break;
+      if (done({ topic, key: key as Buffer, value: value as Buffer, partition })) break;
     }
   } finally {
     clearTimeout(late);

@@ -25,8 +25,8 @@ export interface RoadRecord {
 export interface RoadOptions {
   /** More arguments for the agent, asked for when the backend runs. */
   args?(): readonly string[];
-  /** The Collector's configuration; the shipped one by default. */
-  readonly config?: string;
+  /** What is special about its Collector; asked for when the backend runs. */
+  collector?(): Pick<CollectorOptions, 'config' | 'overlays' | 'wrap'>;
   /** The agent also writes {@link Road.ownPath}. Not for storms: the file is no part of the books, and may lack some. */
   readonly own?: boolean;
 }
@@ -56,7 +56,7 @@ export class Road {
   readonly shell: Shell;
   /** OTLP-JSON of all that the agent sent, in its own words. */
   readonly ownPath: string;
-  readonly #collector: CollectorOptions;
+  #collector: CollectorOptions;
   collector!: Collector;
   cli!: Cli;
   readonly #execs: ExecTruth[] = [];
@@ -65,13 +65,12 @@ export class Road {
   /** The kernel tells the deeds from others' by their cgroup, and gives only them a number. */
   readonly #cgroup = tellingCgroup();
 
-  private constructor(binary: string, config: string | undefined) {
+  private constructor(binary: string) {
     this.dir = realpathSync(mkdtempSync(join(tmpdir(), 'agentsmith-road-')));
     this.ownPath = join(this.dir, 'own.jsonl');
     this.shell = new Shell(this.#cgroup?.wrap);
     this.#collector = {
       binary,
-      ...(config !== undefined && { config }),
       dir: join(this.dir, 'collector'),
       // What the agent itself writes is looked at, so nobody reads console and file.
       env: { AGENTSMITH_LOCAL: 'nop' },
@@ -89,9 +88,10 @@ export class Road {
   ): Promise<Road> {
     needsKernel.call(context);
     const binary = orSkip(context, await buildCollector());
-    const road = new Road(binary, more.config);
+    const road = new Road(binary);
     try {
-      Object.assign(road.#collector.env!, await backend(join(road.dir, 'backend')));
+      const env = { ...road.#collector.env, ...(await backend(join(road.dir, 'backend'))) };
+      road.#collector = { ...road.#collector, env, ...more.collector?.() };
       road.collector = await startCollector(road.#collector);
       const own = more.own ? ['--output', `file:${road.ownPath}`, '--output-size', '1GiB'] : [];
       const cgroup = road.#cgroup?.id;

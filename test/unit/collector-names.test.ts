@@ -23,9 +23,11 @@ function moduleOf(section: Section, type: string): string | undefined {
 describe('the components of otel-collector.yaml', () => {
   it('are in the stock Collector of the version that its head names', async () => {
     const config = await readConfig(shippedConfig);
-    for (const section of SECTIONS)
-      for (const name of Object.keys(config[section]))
-        assert.ok(moduleOf(section, typeOf(name)), `${section}: ${name}`);
+    const others = ['gateway', 'balanced'].map((name) => join(repository, `examples/gateway/${name}.yaml`));
+    for (const each of [config, ...(await Promise.all(others.map(readConfig)))])
+      for (const section of SECTIONS)
+        for (const name of Object.keys(each[section] ?? {}))
+          assert.ok(moduleOf(section, typeOf(name)), `${section}: ${name}`);
     assert.equal(moduleOf('exporters', 'nothing_like_it'), undefined);
 
     const needed = Object.keys(config.exporters).map((name) => CONTRIB.renamed[typeOf(name)]?.since ?? '0');
