@@ -128,7 +128,10 @@ describe('Kafka', function () {
 
   it('has the same twice, where a record came twice', () => {
     const twice = [...events].filter(([, digests]) => digests.length > 1);
-    console.log(`      ${events.size} events in ${messages.length} messages, ${twice.length} of them twice`);
+    const bytes = Math.round(messages.reduce((sum, each) => sum + each.bytes, 0) / events.size);
+    console.log(
+      `      ${events.size} events of ${bytes} B in ${messages.length} messages, ${twice.length} twice`,
+    );
     for (const [id, digests] of twice) assert.equal(new Set(digests).size, 1, id);
   });
 
