@@ -98,9 +98,8 @@ describe('two gateways before Kafka', function () {
   });
 
   after(async () => {
-    await road?.close();
-    for (const gateway of gateways) await gateway.stop();
-    await kafka?.stop();
+    await Road.end(road, ...gateways, kafka);
+    ca?.remove();
   });
 
   cleanUp();

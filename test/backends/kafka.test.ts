@@ -84,10 +84,7 @@ describe('Kafka', function () {
     await kafka.read([TOPIC], take);
   });
 
-  after(async () => {
-    await road?.close();
-    await kafka?.stop();
-  });
+  after(() => Road.end(road, kafka));
 
   cleanUp();
 

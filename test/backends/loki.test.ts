@@ -67,10 +67,7 @@ describe('Loki', function () {
     } while (stored.length < delivered && performance.now() < deadline);
   });
 
-  after(async () => {
-    await road?.close();
-    await loki?.stop();
-  });
+  after(() => Road.end(road, loki));
 
   cleanUp();
 

@@ -87,10 +87,7 @@ describe('OpenSearch', function () {
     errors = answer.items.flatMap(({ create }) => (create.error ? [create.error] : []));
   });
 
-  after(async () => {
-    await road?.close();
-    await search?.stop();
-  });
+  after(() => Road.end(road, search));
 
   cleanUp();
 

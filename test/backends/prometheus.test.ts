@@ -47,10 +47,7 @@ describe('Prometheus', function () {
     while ((await sum(EXPORTED)) !== said.delivered && performance.now() < deadline) await sleep(200);
   });
 
-  after(async () => {
-    await road?.close();
-    await prometheus?.stop();
-  });
+  after(() => Road.end(road, prometheus));
 
   cleanUp();
 

@@ -104,10 +104,7 @@ describe('syslog', function () {
     });
   });
 
-  after(async () => {
-    await road?.close();
-    await rsyslog?.stop();
-  });
+  after(() => Road.end(road, rsyslog));
 
   cleanUp();
 

@@ -11,6 +11,7 @@ import type { ExecTruth } from './exec.ts';
 import { needsKernel } from './needs.ts';
 import { tellingCgroup } from './private.ts';
 import { CONNECT, EXEC, EXIT, type lastLine, named, trueNumbers, upTo } from './sent.ts';
+import type { Server } from './server.ts';
 import { Shell } from './shell.ts';
 import { orSkip } from './skip.ts';
 import { triggerPath } from './triggers.ts';
@@ -100,7 +101,7 @@ export class Road {
       // The largest ring: a storm on a machine that is busy otherwise is no reason to lose an event.
       road.cli = await new Cli([...args, '--ring-size', '64MiB', ...(more.args?.() ?? [])]).ready();
     } catch (error) {
-      await road.close();
+      await Road.end(road);
       throw error;
     }
     return road;
@@ -183,12 +184,23 @@ export class Road {
     return this.cli.stop();
   }
 
-  /** Ends whatever is left. */
-  async close(): Promise<void> {
+  /**
+   * Ends a road, or what there is of it when it could not be opened, then what is behind the Collector, whose files are in
+   * the folder of the road.
+   */
+  static async end(
+    road: Road | undefined,
+    ...behind: readonly (Pick<Server, 'stop'> | undefined)[]
+  ): Promise<void> {
+    if (road) await road.#stop();
+    for (const server of behind) await server?.stop();
+    if (road) rmSync(road.dir, { recursive: true, force: true });
+  }
+
+  async #stop(): Promise<void> {
     await this.cli?.kill();
     await this.shell.end();
     this.#cgroup?.cleanUp();
     await this.collector?.stop();
-    rmSync(this.dir, { recursive: true, force: true });
   }
 }
