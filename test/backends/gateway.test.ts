@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TestCa } from '../support/certificates.ts';
 import { cleanUp } from '../support/cli.ts';
 import { buildCollector, type Collector, type Ports, startCollector } from '../support/collector.ts';
+import { waitForCollectorFile } from '../support/collector-file.ts';
 import { fetchKafka, type Kafka, type KafkaMessage, startKafka } from '../support/kafka.ts';
 import { decodeLogs, type LogRecord } from '../support/otlp-decode.ts';
 import { freePorts } from '../support/ports.ts';
@@ -18,6 +19,12 @@ import { CONNECT, lastLine, named } from '../support/sent.ts';
 import { orSkip } from '../support/skip.ts';
 
 const EXAMPLES = join(repository, 'examples/gateway');
+/** What a Collector needs of a certificate, as otel-collector.yaml and the examples read it. */
+function credentials(ca: TestCa, name: string): Record<string, string> {
+  const { cert, key } = ca.issue(name).paths;
+  return { AGENTSMITH_TLS_CA: ca.path, AGENTSMITH_TLS_CERT: cert, AGENTSMITH_TLS_KEY: key };
+}
+
 /** The gateways listen on the same port, of two addresses that the name has. */
 const NAME = 'gateways.test';
 const ADDRESSES = ['127.0.0.1', '127.0.0.2'];
@@ -41,10 +48,6 @@ describe('two gateways before Kafka', function () {
     const classPath = orSkip(this, await fetchKafka());
     const binary = orSkip(this, await buildCollector());
     ca = TestCa.make(this);
-    const credentials = (name: string) => {
-      const { cert, key } = ca!.issue(`DNS:${name}`).paths;
-      return { AGENTSMITH_TLS_CA: ca!.path, AGENTSMITH_TLS_CERT: cert, AGENTSMITH_TLS_KEY: key };
-    };
     let gateway: (index: number, ports?: Ports) => Promise<Collector>;
     let hosts = '';
     road = await Road.open(
@@ -52,7 +55,7 @@ describe('two gateways before Kafka', function () {
       async (dir) => {
         kafka = await startKafka(classPath, join(dir, 'kafka'));
         const [grpc] = await freePorts(1);
-        const server = credentials(NAME);
+        const server = credentials(ca!, `DNS:${NAME}`);
         gateway = (index, ports) =>
           startCollector({
             binary,
@@ -74,7 +77,11 @@ describe('two gateways before Kafka', function () {
         mkdirSync(dir, { recursive: true });
         writeFileSync(hosts, ADDRESSES.map((address) => `${address} ${NAME}\n`).join(''));
         const endpoint = `dns:///${NAME}:${grpc}`;
-        return { ...credentials('host'), AGENTSMITH_GATEWAY: 'otlp', AGENTSMITH_GATEWAY_ENDPOINT: endpoint };
+        return {
+          ...credentials(ca!, 'DNS:host'),
+          AGENTSMITH_GATEWAY: 'otlp',
+          AGENTSMITH_GATEWAY_ENDPOINT: endpoint,
+        };
       },
       {
         collector: () => ({
@@ -130,5 +137,44 @@ describe('two gateways before Kafka', function () {
   it('share the load', () => {
     console.log(`      ${[...from].map(([topic, count]) => `${count} by ${topic}`).join(', ')}`);
     for (const topic of TOPICS) assert.ok((from.get(topic) ?? 0) > 1000, topic);
+  });
+});
+
+describe('a gateway over HTTP', function () {
+  this.timeout('120s');
+  let road: Road | undefined;
+  let gateway: Collector | undefined;
+  let ca: TestCa | undefined;
+
+  after(async () => {
+    await Road.end(road, gateway);
+    ca?.remove();
+  });
+
+  cleanUp();
+
+  it('takes all, from a Collector with a certificate', async function () {
+    const binary = orSkip(this, await buildCollector());
+    ca = TestCa.make(this);
+    road = await Road.open(this, async (dir) => {
+      const [http] = await freePorts(1);
+      const overlays = [join(EXAMPLES, 'gateway.yaml')];
+      // Listens where it is told, and not on every address as the example does.
+      const env = { ...credentials(ca!, 'IP:127.0.0.1'), AGENTSMITH_OTLP_HTTP: `127.0.0.1:${http}` };
+      gateway = await startCollector({ binary, dir, overlays, env });
+      const endpoint = `https://127.0.0.1:${http}`;
+      const host = credentials(ca!, 'DNS:host');
+      return { ...host, AGENTSMITH_GATEWAY: 'otlp', AGENTSMITH_GATEWAY_ENDPOINT: endpoint };
+    });
+    await road.deeds();
+    const { delivered, lost } = lastLine((await road.stopAgent()).stderr);
+    assert.equal(lost, 0);
+    const { records } = await waitForCollectorFile(
+      gateway!.eventsPath,
+      (file) => file.records.length >= delivered,
+      60_000,
+    );
+    assert.equal(records.length, delivered);
+    road.expectDeeds(records);
   });
 });

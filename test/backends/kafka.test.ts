@@ -78,7 +78,9 @@ describe('Kafka', function () {
     await outage;
     kafka = await startKafka(classPath, dir, kafka!.ports);
 
-    others += await road.storm(10_000, 2);
+    // A busy machine makes fewer a second than it is asked for.
+    do others += await road.storm(10_000, 2);
+    while (others < OTHERS);
     await road.deeds();
     said = lastLine((await road.stopAgent()).stderr);
     await kafka.read([TOPIC], take);
