@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The servers that the other tests of this folder talk to: they start, answer and say what they do not understand.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { extname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { Producer } from '@platformatic/kafka';
 import { inFolder } from '../support/folder.ts';
 import { fetchKafka, startKafka } from '../support/kafka.ts';
@@ -56,6 +60,40 @@ describe('a server of the tests', function () {
         await prometheus.stop();
       }
     });
+  });
+});
+
+/** The reason that a function of test/support gives on a machine without programs and with an empty cache. */
+async function without(module: string, name: string): Promise<unknown> {
+  return inFolder(async (folder) => {
+    const url = pathToFileURL(
+      join(import.meta.dirname, `../support/${module}${extname(import.meta.filename)}`),
+    );
+    const script = `console.log(JSON.stringify(await (await import('${url}')).${name}()))`;
+    const args = ['--input-type=module', '--eval', script];
+    const { stdout } = await promisify(execFile)(process.execPath, args, {
+      env: { PATH: folder, XDG_CACHE_HOME: folder, HOME: folder },
+    });
+    return (JSON.parse(stdout) as { skipped?: string }).skipped;
+  });
+}
+
+describe('what cannot be had here is left out with a reason:', function () {
+  this.timeout('120s');
+
+  it('Kafka without Java', async () => {
+    assert.equal(await without('kafka', 'fetchKafka'), 'Java is not installed, and kafka runs on it');
+  });
+
+  it('OpenSearch without a Java compiler', async () => {
+    assert.match(
+      String(await without('opensearch', 'fetchOpenSearch')),
+      /^the Java compiler is not installed/,
+    );
+  });
+
+  it('Loki without Go', async () => {
+    assert.equal(await without('loki', 'buildLoki'), 'Go is not installed, and the tests build Loki with it');
   });
 });
 
