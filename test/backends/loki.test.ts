@@ -55,6 +55,8 @@ describe('Loki', function () {
     for (const letters of LONG) {
       const argument = `$(yes "$(printf '%b' '${letters}')" | tr -d '\\n' | head -c 32000)`;
       await road.shell.run(`/bin/echo "${argument}" >/dev/null`);
+      // One that fails is told too, where such attempts are seen.
+      await road.shell.run(`/no/such/program "${argument}" 2>/dev/null || true`);
     }
     const { delivered, lost } = lastLine((await road.stopAgent()).stderr);
     assert.equal(lost, 0);
@@ -95,7 +97,9 @@ describe('Loki', function () {
   });
 
   it('has programs with arguments longer than it takes, cut and marked', async () => {
-    const long = await loki.lines(`${ALL} | event_name="${EXEC}" | agentsmith_truncated="true"`);
+    const long = await loki.lines(
+      `${ALL} | event_name="${EXEC}" | agentsmith_truncated="true" | error_type=""`,
+    );
     assert.deepEqual(
       long.map(({ labels }) => [labels.process_executable_path, labels.process_args_count]),
       LONG.map(() => ['/usr/bin/echo', '2']),
