@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -18,6 +18,14 @@ import { programPath } from './programs.ts';
 
 /** Connections of a datagram socket: more a second than two cores bring to most of these backends. */
 const OFFERED = 30_000;
+
+/** Loki takes 4 MB a second unless told otherwise: what it refuses is sent again, and would be measured twice. */
+const UNBOUNDED: readonly string[] = [
+  '-distributor.ingestion-rate-limit-mb=1000',
+  '-distributor.ingestion-burst-size-mb=1000',
+  '-ingester.per-stream-rate-limit=1GB',
+  '-ingester.per-stream-rate-limit-burst=1GB',
+];
 
 type Running = Pick<Server, 'pid' | 'stop'> & { logTail(): string };
 
@@ -41,16 +49,18 @@ const kafka: Start = async (dir) => {
 };
 
 const BACKENDS: Readonly<Record<string, Start>> = {
-  file: async (dir) => ({
-    servers: {},
-    collector: { env: { AGENTSMITH_LOCAL: 'otlp', AGENTSMITH_FILE: join(dir, 'events.jsonl') } },
-    store: join(dir, 'events.jsonl'),
-  }),
+  file: async (dir) => {
+    // A folder, because full files get another name.
+    const store = join(dir, 'file');
+    mkdirSync(store);
+    const env = { AGENTSMITH_LOCAL: 'otlp', AGENTSMITH_FILE: join(store, 'events.jsonl') };
+    return { servers: {}, collector: { env }, store };
+  },
   kafka,
   loki: async (dir) => {
     const binary = await buildLoki();
     if (typeof binary !== 'string') return binary;
-    const loki = await startLoki(binary, join(dir, 'loki'));
+    const loki = await startLoki(binary, join(dir, 'loki'), UNBOUNDED);
     const env = { AGENTSMITH_LOKI: 'otlp', AGENTSMITH_LOKI_ENDPOINT: loki.otlpUrl };
     return { servers: { loki }, collector: { env } };
   },

@@ -51,8 +51,8 @@ export const buildLoki = (): Promise<string | SkipReason> =>
     minutes: '6 to 15',
   });
 
-/** Starts Loki with its files in `dir`, and waits until it takes and answers. */
-export async function startLoki(binary: string, dir: string): Promise<Loki> {
+/** Starts Loki with its files in `dir`, and waits until it takes and answers. @param flags for more than its own bounds */
+export async function startLoki(binary: string, dir: string, flags: readonly string[] = []): Promise<Loki> {
   const server = await startServer({
     name: 'Loki',
     dir,
@@ -60,7 +60,7 @@ export async function startLoki(binary: string, dir: string): Promise<Loki> {
     ports: 1,
     command: ([port]) => ({
       file: binary,
-      args: ['-config.file', join(SOURCES, 'loki.yaml'), '-config.expand-env=true'],
+      args: ['-config.file', join(SOURCES, 'loki.yaml'), '-config.expand-env=true', ...flags],
       env: { LOKI_PORT: String(port), LOKI_DIR: join(dir, 'data') },
     }),
     ready: async ([port]) =>
