@@ -11,7 +11,7 @@ die() { say "$*"; exit 69; }
 
 packages=(clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev pkg-config gcc g++ make python3)
 if [ "${1:-}" = test ]; then
-  packages+=(qemu-system-x86 qemu-system-common busybox-static cpio kmod xz-utils openssl util-linux iproute2)
+  packages+=(qemu-system-x86 qemu-system-common busybox-static cpio kmod xz-utils openssl util-linux iproute2 tmux)
   # Debian 12 ships virtiofsd with QEMU, 13 as a package of its own.
   [ -e /usr/lib/qemu/virtiofsd ] || packages+=(virtiofsd)
 fi

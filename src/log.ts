@@ -16,13 +16,21 @@ const LEVELS: Readonly<Record<LogLevel, DiagLogLevel>> = {
   all: DiagLogLevel.ALL,
 };
 
+const toStderr = (line: string): void => void process.stderr.write(`${line}\n`);
+let take = toStderr;
+
+/** Takes the agent's messages while a screen is drawn, instead of stderr; without one they go there again. */
+export function divertLog(line: (text: string) => void = toStderr): void {
+  take = line;
+}
+
 /** One line of stderr; what came from outside cannot break it. */
 function write(word: string, message: string, args: readonly unknown[]): void {
   // Batches and the like come as arguments at debug level: their outline is enough.
   const rest = args.map((arg) =>
     typeof arg === 'string' ? arg : inspect(arg, { depth: 0, breakLength: Number.POSITIVE_INFINITY }),
   );
-  process.stderr.write(`${word}${printable([message, ...rest].join(' '))}\n`);
+  take(`${word}${printable([message, ...rest].join(' '))}`);
 }
 
 const stderr: DiagLogger = {

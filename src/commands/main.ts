@@ -85,7 +85,7 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
       return ExitCode.OK;
     }
     setLogLevel(settings.logLevel);
-    if (command === 'run') {
+    if (command === 'run' || command === 'watch') {
       const [{ reducePrivileges }, { loadNative }] = await Promise.all([
         import('../health/privileges.ts'),
         import('../sensor/native.ts'),
@@ -111,6 +111,8 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
         return await (await import('./record.ts')).recordCommand(file!, settings);
       case 'replay':
         return await (await import('./run.ts')).replayCommand(file!, settings);
+      case 'watch':
+        return await (await import('./watch.ts')).watchCommand(settings);
       case 'run':
         return await (await import('./run.ts')).runCommand(line, () => readCommandLine(args));
     }

@@ -182,7 +182,7 @@ function limitsOf({ attributeCountLimit, attributeValueLengthLimit }: Settings):
 }
 
 /** Which records there are and how they are made: what can change while the agent runs. */
-function choiceOf(settings: Settings): AgentChoice {
+export function choiceOf(settings: Settings): AgentChoice {
   return {
     events: chosenEvents(settings),
     detail: settings.detail,
@@ -192,11 +192,11 @@ function choiceOf(settings: Settings): AgentChoice {
   };
 }
 
-/** The agent that the settings ask for. */
-function agentOf(
+/** The agent that the settings ask for; `exporting`: where its records go, beside or instead of being printed. */
+export function agentOf(
   settings: Settings,
   { sensor, host, seeds }: Source,
-  exporting: Omit<Destination, 'words' | 'resource'>,
+  exporting: Pick<AgentOptions, 'exporter' | 'meters' | 'kept' | 'print'>,
 ): Agent {
   return new Agent({
     sensor,
@@ -224,8 +224,8 @@ function tellLedger(agent: Agent): void {
   );
 }
 
-/** Runs an agent until `ended` or a signal; a second signal ends the flush at once. */
-async function runAgent(
+/** Runs an agent until `ended` or a signal; a second signal ends the flush at once. @throws the error that ended it */
+export async function runAgent(
   agent: Agent,
   settings: Settings,
   ended: Promise<Error | undefined>,

@@ -13,6 +13,11 @@ export const COMMANDS = {
     argument: undefined,
     about: 'what a running agent counts: events, losses, receiver, time of hooks',
   },
+  watch: {
+    argument: undefined,
+    about:
+      'a live table of the processes that do something, and what happened last; lines where there is no terminal',
+  },
   completion: { argument: 'bash|zsh|fish', about: 'print a script that completes our flags in that shell' },
 } as const;
 
@@ -127,8 +132,8 @@ export const wordsOf = (
 });
 
 /** Where an option has a meaning. */
-export const EVERYWHERE: readonly Command[] = ['run', 'doctor', 'config', 'record', 'replay'];
-export const KERNEL: readonly Command[] = ['run', 'doctor', 'config', 'record'];
-export const STREAM: readonly Command[] = ['run', 'config', 'record', 'replay'];
+export const EVERYWHERE: readonly Command[] = ['run', 'doctor', 'config', 'record', 'replay', 'watch'];
+export const KERNEL: readonly Command[] = ['run', 'doctor', 'config', 'record', 'watch'];
+export const STREAM: readonly Command[] = ['run', 'config', 'record', 'replay', 'watch'];
 export const RECORDS: readonly Command[] = ['run', 'config', 'replay'];
 export const RECEIVER: readonly Command[] = ['run', 'doctor', 'config', 'replay'];

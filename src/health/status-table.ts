@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { cut, padded } from '../export/cells.ts';
 import { printable } from '../export/console.ts';
 import { type AgentStatus, type EventStatus, sumOf } from './status.ts';
 
@@ -43,12 +44,10 @@ export function longTime(seconds: number): string {
 
 const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 && bytes > 0 ? 1 : 0)} MiB`;
 
-const cut = (text: string, width: number) => (text.length <= width ? text : `${text.slice(0, width - 1)}…`);
-
 /** A row of a table: a name and columns of numbers. */
 function row({ name: width, number }: Layout, name: string, cells: readonly string[]): string {
   const numbers = cells.map((cell) => cell.padStart(number)).join('');
-  return `${cut(name, width).padEnd(width)}${numbers}`;
+  return `${padded(name, width)}${numbers}`;
 }
 
 /** A row of the books. */
@@ -63,13 +62,18 @@ const booksRow = (layout: Layout, name: string, cells: readonly (string | number
 
 const shortName = (name: string) => name.replace('agentsmith.', '');
 
-/** `12 process.exec ring_full`, for each loss, in lines that fit. */
-function lossLines(events: readonly Pick<EventStatus, 'name' | 'lost'>[], { width }: Layout): string[] {
-  const lines: string[] = [];
-  let line = 'lost:';
-  const words = events.flatMap(({ name, lost }) =>
+/** `12 process.exec ring_full`, for each loss. */
+export function lossWords({ events, mixed }: Pick<AgentStatus, 'events' | 'mixed'>): string[] {
+  return [...events, { name: 'mixed', lost: mixed.lost }].flatMap(({ name, lost }) =>
     Object.entries(lost).map(([reason, count]) => `${grouped(count)} ${shortName(name)} ${reason}`),
   );
+}
+
+/** The losses in lines that fit. */
+function lossLines(status: AgentStatus, { width }: Layout): string[] {
+  const lines: string[] = [];
+  let line = 'lost:';
+  const words = lossWords(status);
   for (const [i, word] of words.entries()) {
     const next = `${line}${line.endsWith(':') ? ' ' : line.trim() === '' ? '' : ', '}${word}`;
     if (next.length + (i + 1 < words.length ? 1 : 0) <= width) line = next;
@@ -144,7 +148,7 @@ export function statusLines(status: AgentStatus, columns?: number): string[] {
     ...hooks.missing.map((each) => `  missing: ${shortName(each)}`),
     '',
     ...ledgerTable(status, columns),
-    ...lossLines([...status.events, { name: 'mixed', lost: status.mixed.lost }], layout),
+    ...lossLines(status, layout),
     ...hookTable(status.events, layout),
   ];
   return lines.map((line) => cut(printable(line), layout.width));

@@ -42,7 +42,7 @@ export const WATCH = {
   }),
   noRedact: flag({
     group: 'Events',
-    commands: RECORDS,
+    commands: [...RECORDS, 'watch'],
     reloads: true,
     help: 'show secrets: passwords and tokens in arguments and environment leave this host as they were typed',
   }),
@@ -54,7 +54,7 @@ export const WATCH = {
   }),
   filter: setting<readonly FilterRule[]>({
     group: 'Filtering',
-    commands: ['run', 'config', 'record'],
+    commands: ['run', 'config', 'record', 'watch'],
     value: 'RULE',
     initial: '',
     initially: 'none',
@@ -68,7 +68,7 @@ export const WATCH = {
   }),
   rateLimit: setting<number>({
     group: 'Filtering',
-    commands: ['run', 'config', 'record'],
+    commands: ['run', 'config', 'record', 'watch'],
     value: 'COUNT',
     initial: '0',
     initially: 'no limit',

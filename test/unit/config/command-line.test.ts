@@ -153,7 +153,7 @@ describe('parseCommandLine', () => {
     ['--zzz', /unknown option --zzz; see --help/],
     [
       'docter',
-      /unknown command "docter" \(did you mean doctor\?\); there are run, doctor, config, record, replay, status, completion/,
+      /unknown command "docter" \(did you mean doctor\?\); there are run, doctor, config, record, replay, status, watch, completion/,
     ],
     ['record', /record needs a file: agentsmith-otel record FILE/],
     ['replay a b', /takes no argument "b"/],
