@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /*
- * Writes the pages that are made from the code: docs/events.md, docs/configuration.md, docs/metrics.md, docs/evasion.md
- * and what is generated in README.md. `npm run docs` writes them; a unit test compares.
+ * Writes what is made from the code: docs/events.md, docs/configuration.md, docs/metrics.md, docs/evasion.md, the
+ * dashboards in examples/grafana, and what is generated in README.md. `npm run docs` writes them; a unit test compares.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { dashboards } from '../examples/grafana/src/dashboards.ts';
 import { EXIT_MEANINGS } from '../src/config/exit-codes.ts';
 import { GROUPS } from '../src/config/option.ts';
 import { flagOf, keyOf, OPTION_NAMES, type OptionName, optionOf, variableOf } from '../src/config/options.ts';
@@ -398,6 +399,9 @@ export function pages(root: string): readonly (readonly [string, string])[] {
     ['docs/events.md', eventsPage(events)],
     ['docs/configuration.md', configurationPage()],
     ['docs/metrics.md', metricsPage()],
+    ...[...dashboards()].map(
+      ([path, dashboard]) => [path, `${JSON.stringify(dashboard, null, 2)}\n`] as const,
+    ),
     ['docs/evasion.md', `${HEAD}${evasionPage(readOutcomes())}`],
     ['examples/opensearch/index-template.json', indexTemplate(events)],
     ['README.md', readmePage(readFileSync(join(root, 'README.md'), 'utf8'), events)],
