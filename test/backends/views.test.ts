@@ -2,17 +2,23 @@
 // What people look at, against real servers that a real agent has filled: every query of every dashboard finds
 // something, the alerts mean what they say, the recipes of docs/queries.md answer.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cleanUp } from '../support/cli.ts';
+import { askDuckdb, fetchDuckdb } from '../support/duckdb.ts';
+import { eventually } from '../support/eventually.ts';
 import { needsKernel } from '../support/needs.ts';
 import { type Observed, observe } from '../support/observed.ts';
-import { filledIn, panelQueries, variableQueries } from '../support/panels.ts';
+import { filledIn, panelQueries, syntaxErrors, variableQueries } from '../support/panels.ts';
 import { fetchPrometheus } from '../support/prometheus.ts';
+import { readRecipes } from '../support/recipes.ts';
 import { repository } from '../support/repository.ts';
 import { orSkip } from '../support/skip.ts';
+
+const isMetric = (logql: string) => /\b(count|sum)_over_time\b/.test(logql);
 
 describe('a host that was watched', function () {
   this.timeout('60s');
@@ -36,10 +42,10 @@ describe('a host that was watched', function () {
   /** How much a query finds: series, samples or lines. */
   async function found(source: 'loki' | 'prometheus', expr: string): Promise<number> {
     if (source === 'prometheus') return (await seen.prometheus.query(expr)).length;
-    const isMetric = /\b(count|rate)_over_time\b/.test(expr);
-    return (isMetric ? await seen.loki.samples(expr, { to: Date.now() }) : await seen.loki.lines(expr))
-      .length;
+    return (isMetric(expr) ? await samples(expr) : await seen.loki.lines(expr)).length;
   }
+
+  const samples = (expr: string) => seen.loki.samples(expr, { to: Date.now() });
 
   it('is in every panel of every dashboard', async () => {
     const variables = { host: '.*', event: '.*', executable: '.*', process: seen.process };
@@ -80,12 +86,88 @@ describe('a host that was watched', function () {
         told.set(what, (told.get(what) ?? 0) + Number(attributes['agentsmith.gap.count']));
       }
     assert.ok(told.get('agentsmith.file.create rate_limited')! > 0);
-    const shown = (await seen.prometheus.query(filledIn(lost, { host: '.*' }))).map(
+    const counted = (await seen.prometheus.query(filledIn(lost, { host: '.*' }))).map(
       ({ labels, value }) => [`${labels.agentsmith_event_name} ${labels.error_type}`, value] as const,
     );
-    assert.deepEqual(new Map(shown), told);
+    assert.deepEqual(new Map(counted), told);
+  });
+
+  const recipes = readRecipes();
+
+  it('is what docs/queries.md asks for: twelve questions', () => {
+    assert.deepEqual(
+      recipes.map(({ title }) => title),
+      Object.keys(ANSWERS),
+    );
+  });
+
+  for (const { title, logql, sql } of recipes) {
+    it(`answers in LogQL: ${title}`, async () => {
+      const { all, none } = ANSWERS[title]!;
+      assert.deepEqual(syntaxErrors('loki', logql), []);
+      const answer = textOf(await (isMetric(logql) ? samples(logql) : seen.loki.lines(logql)));
+      for (const pattern of all) assert.match(answer, pattern);
+      if (none) assert.doesNotMatch(answer, none);
+    });
+
+    it(`answers in SQL: ${title}`, async function () {
+      this.timeout('5m');
+      const { all, none } = ANSWERS[title]!;
+      const answer = textOf(await askDuckdb(orSkip(this, await fetchDuckdb()), seen.eventsPath, sql));
+      for (const pattern of all) assert.match(answer, pattern);
+      if (none) assert.doesNotMatch(answer, none);
+    });
+  }
+
+  it('answers from Kafka, where the page says so', async function () {
+    const broker = orSkip(this, seen.kafka);
+    const path = join(repository, 'examples/kafka/questions.mjs');
+    const source = readFileSync(path, 'utf8');
+    const asked = recipes.flatMap(({ kafka }) => (kafka ? [kafka] : []));
+    assert.equal(asked.length, 5);
+    for (const lines of asked) assert.ok(source.includes(lines), lines);
+    const child = spawn(process.execPath, [path, broker], { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      let said = '';
+      child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
+      const patterns = [
+        /"ran without a file".*memfd:hidden program/,
+        /"reached into another process".*process-ptrace/,
+        /"put code into the kernel".*kernel-bpf/,
+        /"gained rights".*umount/,
+        /"events are missing"/,
+      ];
+      await eventually(() => patterns.every((pattern) => pattern.test(said)), 40_000);
+      assert.doesNotMatch(said, /over ssh/);
+    } finally {
+      child.kill();
+      await once(child, 'exit');
+    }
   });
 });
+
+/** What the answers to a question must have, and must not. */
+const ANSWERS: Readonly<Record<string, { readonly all: readonly RegExp[]; readonly none?: RegExp }>> = {
+  '1. What did this user run?': { all: [/umount/], none: /over.*ssh/ },
+  '2. Who talked to this address?': { all: [/ECONNREFUSED/, /"\/usr\/bin\/bash"/, /"9"/] },
+  '3. Which ports were bound, and by whom?': { all: [/network-bind/, /"tcp"/] },
+  '4. Which programs ran without a file?': { all: [/memfd:hidden program/, /\/doomed"/], none: /dropped/ },
+  '5. Which DNS names were never asked for before?': { all: [/"www\.example\.com"/] },
+  '6. Who reached into whom?': { all: [/proc_mem_write/, /process_vm_writev/], none: /TRACEME/ },
+  '7. Who put code into the kernel, or tried to?': { all: [/socket_filter/, /\/usr\/bin\/true/] },
+  '8. Who gained rights?': { all: [/umount/], none: /sleep/ },
+  '9. What was dropped, then run?': { all: [/\/deeds\/dropped"/], none: /umount/ },
+  '10. What was run over SSH, and from where?': { all: [/192\.0\.2\.7/, /ssh/], none: /umount/ },
+  '11. Who changed what starts by itself?': {
+    all: [/cron\.d\/job/, /cron\.d\/moved/],
+    none: /\/deeds\/made/,
+  },
+  '12. Is anything missing?': { all: [/"rate_limited"/, /"agentsmith\.file\.create"/] },
+};
+
+/** All that an answer says, as text. */
+const textOf = (value: unknown) =>
+  JSON.stringify(value, (_key, each) => (typeof each === 'bigint' ? `${each}` : each));
 
 describe('the alerts', () => {
   it('are rules that promtool takes, and fire for a host that loses events, falls silent or misses a hook', async function () {

@@ -9,10 +9,11 @@ import { buildCollector, startCollector } from './collector.ts';
 import { type LogRecord, waitForCollectorFile } from './collector-file.ts';
 import { listen } from './deeds.ts';
 import { MESSAGES } from './dns-messages.ts';
+import { fetchKafka, startKafka } from './kafka.ts';
 import { buildLoki, type Loki, startLoki } from './loki.ts';
 import { fetchPrometheus, type Prometheus, startPrometheus } from './prometheus.ts';
 import { Shell } from './shell.ts';
-import { orSkip } from './skip.ts';
+import { orSkip, type SkipReason } from './skip.ts';
 import { triggerPath } from './triggers.ts';
 
 /** A host that was watched for a while: everything that dashboards and recipes ask for has happened on it. */
@@ -25,9 +26,8 @@ export interface Observed {
   readonly records: readonly LogRecord[];
   /** `agentsmith.process.id` of the process that did a bit of everything. */
   readonly process: string;
-  /** The folder in which things were done. */
-  readonly folder: string;
-  readonly promtool: string;
+  /** Where a Kafka listens that has all of it too, or why there is none. */
+  readonly kafka: string | SkipReason;
   /** Ends the servers. */
   close(): Promise<void>;
 }
@@ -38,22 +38,24 @@ const RATE_LIMIT = 100;
 const MARK = 'a-bit-of-everything';
 
 /**
- * Starts Loki, Prometheus, a Collector with the shipped configuration and the agent, has real deeds done, and waits
+ * Starts Loki, Prometheus, Kafka where it can be had, a Collector with the shipped configuration and the agent, has real deeds done, and waits
  * until all of it has arrived; then the agent ends. Skips where the servers cannot be had.
  */
 export async function observe(context: Mocha.Context, dir: string): Promise<Observed> {
   const lokiProgram = orSkip(context, await buildLoki());
   const programs = orSkip(context, await fetchPrometheus());
   const binary = orSkip(context, await buildCollector());
-  const ends: (() => Promise<unknown> | unknown)[] = [];
+  const jars = await fetchKafka();
+  const ends: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (const end of ends.splice(0)) await end();
   };
   try {
-    const loki = await startLoki(lokiProgram, join(dir, 'loki'));
-    ends.unshift(() => loki.stop());
-    const prometheus = await startPrometheus(programs, join(dir, 'prometheus'));
-    ends.unshift(() => prometheus.stop());
+    const [loki, prometheus, kafka] = await allStarted(ends, [
+      startLoki(lokiProgram, join(dir, 'loki')),
+      startPrometheus(programs, join(dir, 'prometheus')),
+      typeof jars === 'string' ? startKafka(jars, join(dir, 'kafka')) : undefined,
+    ]);
     const collector = await startCollector({
       binary,
       dir: join(dir, 'collector'),
@@ -62,6 +64,7 @@ export async function observe(context: Mocha.Context, dir: string): Promise<Obse
         AGENTSMITH_LOKI_ENDPOINT: loki.otlpUrl,
         AGENTSMITH_PROMETHEUS: 'otlp',
         AGENTSMITH_PROMETHEUS_ENDPOINT: prometheus.writeUrl,
+        ...(kafka && { AGENTSMITH_KAFKA: 'otlp', AGENTSMITH_KAFKA_BROKERS: `[${kafka.broker}]` }),
         AGENTSMITH_STORAGE: join(dir, 'storage'),
       },
     });
@@ -72,21 +75,30 @@ export async function observe(context: Mocha.Context, dir: string): Promise<Obse
     const { records } = await waitForCollectorFile(collector.eventsPath, (file) => file.records.some(isStop));
     await arrived(loki, records.length);
     const { attributes } = records.find(isEverything)!;
-    const id = `${attributes['agentsmith.process.id']}`;
     return {
       loki,
       prometheus,
-      promtool: programs.promtool,
+      kafka: kafka?.broker ?? (jars as SkipReason),
       eventsPath: collector.eventsPath,
       records,
-      process: id,
-      folder,
+      process: `${attributes['agentsmith.process.id']}`,
       close,
     };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** Starts servers side by side; when one does not start, those that did are among `ends` as well. */
+async function allStarted<T extends readonly (Promise<{ stop(): Promise<void> }> | undefined)[] | []>(
+  ends: (() => Promise<unknown>)[],
+  starting: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  const outcomes = await Promise.allSettled(starting);
+  for (const outcome of outcomes)
+    if (outcome.status === 'fulfilled' && outcome.value) ends.unshift(() => outcome.value!.stop());
+  return (await Promise.all(starting)) as { -readonly [K in keyof T]: Awaited<T[K]> };
 }
 
 /** An agent that sends there sees the deeds, and ends. */
