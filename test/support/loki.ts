@@ -6,6 +6,7 @@ import { answers, type Server, startServer } from './server.ts';
 import type { SkipReason } from './skip.ts';
 
 const SOURCES = join(repository, 'test/backends/loki');
+const CONFIG = join(repository, 'examples/quickstart/loki.yaml');
 
 /** A line that a log query found. */
 export interface LokiEntry {
@@ -60,7 +61,7 @@ export async function startLoki(binary: string, dir: string, flags: readonly str
     ports: 1,
     command: ([port]) => ({
       file: binary,
-      args: ['-config.file', join(SOURCES, 'loki.yaml'), '-config.expand-env=true', ...flags],
+      args: ['-config.file', CONFIG, '-config.expand-env=true', ...flags],
       env: { LOKI_PORT: String(port), LOKI_DIR: join(dir, 'data') },
     }),
     ready: async ([port]) =>
