@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { checkOrphans } from '../support/bpf.ts';
 import { buildCollector } from '../support/collector.ts';
-import { pruned, shippedConfig } from '../support/collector-config.ts';
+import { pruned, readConfig, shippedConfig } from '../support/collector-config.ts';
 import { eventually } from '../support/eventually.ts';
 import { inFolder } from '../support/folder.ts';
 import { buildGo } from '../support/go-build.ts';
@@ -46,7 +46,7 @@ describe('examples/quickstart/quickstart.sh', function () {
     const shell = new Shell();
     await inFolder(async (dir) => {
       const config = join(dir, 'collector.yaml');
-      await writeFile(config, (await pruned(shippedConfig, binary)).text);
+      await writeFile(config, (await pruned(await readConfig(shippedConfig), binary)).text);
       const agent = join(dir, 'agentsmith-otel');
       const cli = join(repository, 'build/src/cli.js');
       await writeFile(agent, `#!/bin/sh\nexec ${process.execPath} ${cli} "$@"\n`, { mode: 0o755 });

@@ -10,7 +10,6 @@ import { join } from 'node:path';
 import { cleanUp } from '../support/cli.ts';
 import { askDuckdb, fetchDuckdb } from '../support/duckdb.ts';
 import { eventually } from '../support/eventually.ts';
-import { needsKernel } from '../support/needs.ts';
 import { type Observed, observe } from '../support/observed.ts';
 import { filledIn, panelQueries, syntaxErrors, variableQueries } from '../support/panels.ts';
 import { fetchPrometheus } from '../support/prometheus.ts';
@@ -22,20 +21,14 @@ const isMetric = (logql: string) => /\b(count|sum)_over_time\b/.test(logql);
 
 describe('a host that was watched', function () {
   this.timeout('60s');
-  let dir: string;
   let seen: Observed;
 
   before(async function () {
     this.timeout('45m');
-    needsKernel.call(this);
-    dir = mkdtempSync(join(tmpdir(), 'agentsmith-views-'));
-    seen = await observe(this, dir);
+    seen = await observe(this);
   });
 
-  after(async () => {
-    await seen?.close();
-    if (dir) rmSync(dir, { recursive: true, force: true });
-  });
+  after(() => seen?.close());
 
   cleanUp();
 

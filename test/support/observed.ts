@@ -4,15 +4,14 @@ import { once } from 'node:events';
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Cli } from './cli.ts';
-import { buildCollector, startCollector } from './collector.ts';
 import { type LogRecord, waitForCollectorFile } from './collector-file.ts';
 import { listen } from './deeds.ts';
 import { MESSAGES } from './dns-messages.ts';
-import { fetchKafka, startKafka } from './kafka.ts';
+import { fetchKafka, type Kafka, startKafka } from './kafka.ts';
 import { buildLoki, type Loki, startLoki } from './loki.ts';
 import { fetchPrometheus, type Prometheus, startPrometheus } from './prometheus.ts';
-import { Shell } from './shell.ts';
+import { Road } from './road.ts';
+import type { Shell } from './shell.ts';
 import { orSkip, type SkipReason } from './skip.ts';
 import { triggerPath } from './triggers.ts';
 
@@ -38,50 +37,62 @@ const RATE_LIMIT = 100;
 const MARK = 'a-bit-of-everything';
 
 /**
- * Starts Loki, Prometheus, Kafka where it can be had, a Collector with the shipped configuration and the agent, has real deeds done, and waits
- * until all of it has arrived; then the agent ends. Skips where the servers cannot be had.
+ * Has an agent, with the shipped Collector, Loki, Prometheus and where it can be had Kafka behind it, see real deeds, and
+ * ends it when all of them have arrived. Skips where the servers cannot be had.
  */
-export async function observe(context: Mocha.Context, dir: string): Promise<Observed> {
+export async function observe(context: Mocha.Context): Promise<Observed> {
   const lokiProgram = orSkip(context, await buildLoki());
   const programs = orSkip(context, await fetchPrometheus());
-  const binary = orSkip(context, await buildCollector());
   const jars = await fetchKafka();
-  const ends: (() => Promise<unknown>)[] = [];
+  const ends: (() => Promise<unknown> | unknown)[] = [];
   const close = async () => {
     for (const end of ends.splice(0)) await end();
   };
   try {
-    const [loki, prometheus, kafka] = await allStarted(ends, [
-      startLoki(lokiProgram, join(dir, 'loki')),
-      startPrometheus(programs, join(dir, 'prometheus')),
-      typeof jars === 'string' ? startKafka(jars, join(dir, 'kafka')) : undefined,
-    ]);
-    const collector = await startCollector({
-      binary,
-      dir: join(dir, 'collector'),
-      env: {
+    const resolver = await answering();
+    ends.unshift(() => resolver.close());
+    const peer = await listen();
+    ends.unshift(() => peer.close());
+    const { port } = resolver.address();
+    let servers!: Servers;
+    const backend = async (dir: string) => {
+      servers = await allStarted(ends, [
+        startLoki(lokiProgram, join(dir, 'loki')),
+        startPrometheus(programs, join(dir, 'prometheus')),
+        typeof jars === 'string' ? startKafka(jars, join(dir, 'kafka')) : undefined,
+      ]);
+      const [loki, prometheus, kafka] = servers;
+      return {
+        // The file is what SQL asks.
+        AGENTSMITH_LOCAL: 'otlp',
         AGENTSMITH_LOKI: 'otlp',
         AGENTSMITH_LOKI_ENDPOINT: loki.otlpUrl,
         AGENTSMITH_PROMETHEUS: 'otlp',
         AGENTSMITH_PROMETHEUS_ENDPOINT: prometheus.writeUrl,
         ...(kafka && { AGENTSMITH_KAFKA: 'otlp', AGENTSMITH_KAFKA_BROKERS: `[${kafka.broker}]` }),
-        AGENTSMITH_STORAGE: join(dir, 'storage'),
-      },
-    });
-    ends.unshift(() => collector.stop());
-    const folder = join(dir, 'deeds');
-    await watchDeeds(collector.grpcUrl, folder);
+      };
+    };
+    const args = ['--events', 'all', '--dns-ports', `${port}`, '--rate-limit', `${RATE_LIMIT}`];
+    const beats = ['--metrics-interval', '1s', '--heartbeat', '1s'];
+    const road = await Road.open(context, backend, { args: () => [...args, ...beats] });
+    // Before the servers: what it has is still to be delivered.
+    ends.unshift(() => road.close());
+    await doDeeds(road.shell, join(road.dir, 'deeds'), port, peer.port);
+    // Rates need two samples of the metrics behind the last deed.
+    await sleep(3000);
+    await road.stopAgent();
+    const [loki, prometheus, kafka] = servers;
+    const { eventsPath } = road.collector;
     const isStop = ({ eventName }: LogRecord) => eventName === 'agentsmith.sensor.stop';
-    const { records } = await waitForCollectorFile(collector.eventsPath, (file) => file.records.some(isStop));
+    const { records } = await waitForCollectorFile(eventsPath, (file) => file.records.some(isStop));
     await arrived(loki, records.length);
-    const { attributes } = records.find(isEverything)!;
     return {
       loki,
       prometheus,
       kafka: kafka?.broker ?? (jars as SkipReason),
-      eventsPath: collector.eventsPath,
+      eventsPath,
       records,
-      process: `${attributes['agentsmith.process.id']}`,
+      process: `${records.find(isEverything)!.attributes['agentsmith.process.id']}`,
       close,
     };
   } catch (error) {
@@ -90,39 +101,16 @@ export async function observe(context: Mocha.Context, dir: string): Promise<Obse
   }
 }
 
-/** Starts servers side by side; when one does not start, those that did are among `ends` as well. */
-async function allStarted<T extends readonly (Promise<{ stop(): Promise<void> }> | undefined)[] | []>(
-  ends: (() => Promise<unknown>)[],
-  starting: T,
-): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
-  const outcomes = await Promise.allSettled(starting);
-  for (const outcome of outcomes)
-    if (outcome.status === 'fulfilled' && outcome.value) ends.unshift(() => outcome.value!.stop());
-  return (await Promise.all(starting)) as { -readonly [K in keyof T]: Awaited<T[K]> };
-}
+type Servers = [loki: Loki, prometheus: Prometheus, kafka: Kafka | undefined];
 
-/** An agent that sends there sees the deeds, and ends. */
-async function watchDeeds(endpoint: string, folder: string): Promise<void> {
-  const resolver = await answering();
-  const server = await listen();
-  const shell = new Shell();
-  const { port } = resolver.address();
-  let agent: Cli | undefined;
-  try {
-    agent = await new Cli([
-      ...['--endpoint', endpoint, '--tree', `${shell.pid}`, '--events', 'all', '--dns-ports', `${port}`],
-      ...['--rate-limit', `${RATE_LIMIT}`, '--metrics-interval', '1s', '--heartbeat', '1s'],
-    ]).ready();
-    await doDeeds(shell, folder, port, server.port);
-    // Rates need two samples of the metrics behind the last deed.
-    await sleep(3000);
-    await agent.stop();
-  } finally {
-    await agent?.kill();
-    await shell.end();
-    await server.close();
-    resolver.close();
-  }
+/** Starts servers side by side; when one does not start, those that did are among `ends` as well. */
+async function allStarted(
+  ends: (() => Promise<unknown> | unknown)[],
+  starting: readonly [Promise<Loki>, Promise<Prometheus>, Promise<Kafka> | undefined],
+): Promise<Servers> {
+  for (const outcome of await Promise.allSettled(starting))
+    if (outcome.status === 'fulfilled' && outcome.value) ends.unshift(() => outcome.value!.stop());
+  return Promise.all(starting);
 }
 
 const isEverything = ({ eventName, attributes }: LogRecord): boolean =>
