@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
--- The events of the Collector's file (or of `--output file:PATH`), for DuckDB 1.3 or newer:
+-- The events of the Collector's file (or of `--output file:PATH`), for DuckDB (tried with 1.5):
 --
 --   AGENTSMITH_FILE=agentsmith-events.jsonl duckdb -init examples/duckdb/events.sql
 --

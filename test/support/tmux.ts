@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { eventually } from './eventually.ts';
 
 /** A terminal that somebody looks at: what a program draws comes out as the lines of its screen. */
 export class Terminal {
-  /** A server of our own: its options and sessions are nobody else's. */
-  readonly #server = `agentsmith-test-${process.pid}`;
+  /** For the socket of a server of our own: its options and sessions are nobody else's. */
+  readonly #folder = mkdtempSync(join(tmpdir(), 'agentsmith-tmux-'));
 
   /** Runs a shell command in it; the screen stays when that ends. */
   constructor(command: string, size: { readonly columns: number; readonly rows: number }) {
@@ -15,7 +18,10 @@ export class Terminal {
   }
 
   #tmux(...args: readonly string[]): string {
-    return execFileSync('tmux', ['-L', this.#server, ...args], { encoding: 'utf8', stdio: 'pipe' });
+    return execFileSync('tmux', ['-S', join(this.#folder, 'socket'), ...args], {
+      encoding: 'utf8',
+      stdio: 'pipe',
+    });
   }
 
   resize(size: { readonly columns: number; readonly rows: number }): void {
@@ -45,6 +51,7 @@ export class Terminal {
 
   close(): void {
     this.#tmux('kill-server');
+    rmSync(this.#folder, { recursive: true });
   }
 }
 

@@ -141,7 +141,8 @@ export function recordTable(
   query: Query,
   { about, width, height = HEIGHT, columns }: Frame & { readonly columns: Readonly<Record<string, string>> },
 ): TablePanel {
-  const names = ['Time', ...Object.keys(columns)];
+  // The time has one name or the other, by the version of Grafana.
+  const names = ['Time', 'timestamp', ...Object.keys(columns)];
   return new TablePanel()
     .title(title)
     .description(about)

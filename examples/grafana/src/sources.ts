@@ -130,12 +130,17 @@ export const variables = {
   ],
 };
 
-/** To the other dashboards, with the time range and what is chosen. */
+/** To the other dashboards, with the time range and what is chosen; on the dashboard itself, not in a menu. */
 export const links = (...others: readonly (keyof typeof UID)[]): Builder<DashboardLink>[] =>
-  others.map((name) =>
-    new DashboardLinkBuilder({ host: 'Host activity', process: 'One process', health: 'Agent health' }[name])
-      .type(DashboardLinkType.Link)
-      .url(`/d/${UID[name]}`)
-      .includeVars(true)
-      .keepTime(true),
-  );
+  others.map((name) => ({
+    build: () => {
+      const title = { host: 'Host activity', process: 'One process', health: 'Agent health' }[name];
+      const { placement: _, ...link } = new DashboardLinkBuilder(title)
+        .type(DashboardLinkType.Link)
+        .url(`/d/${UID[name]}`)
+        .includeVars(true)
+        .keepTime(true)
+        .build();
+      return link;
+    },
+  }));
