@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { dashboards } from '../../examples/grafana/src/dashboards.ts';
 import { checkOrphans } from '../support/bpf.ts';
 import { buildCollector } from '../support/collector.ts';
 import { pruned, readConfig, shippedConfig } from '../support/collector-config.ts';
@@ -153,6 +154,8 @@ describe('examples/quickstart/compose.yaml', function () {
       for (const { host_ip } of ports) assert.equal(host_ip, '127.0.0.1', name);
       for (const { type, source } of volumes) if (type === 'bind') assert.ok(existsSync(source), source);
     }
+    const mounted = services.grafana!.volumes.map(({ source }) => source);
+    for (const path of dashboards().keys()) assert.ok(mounted.includes(join(repository, path)), path);
     await inFolder(async (dir) => {
       const text = await readFile(join(folder, 'compose.yaml'), 'utf8');
       await writeFile(join(dir, 'compose.yaml'), text.replace('depends_on', 'depend_on'));

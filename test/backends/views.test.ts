@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { cleanUp } from '../support/cli.ts';
 import { askDuckdb, fetchDuckdb } from '../support/duckdb.ts';
 import { eventually } from '../support/eventually.ts';
@@ -83,6 +84,32 @@ describe('a host that was watched', function () {
       ({ labels, value }) => [`${labels.agentsmith_event_name} ${labels.error_type}`, value] as const,
     );
     assert.deepEqual(new Map(counted), told);
+  });
+
+  it('has the alerts that it should: lost events now, silence when it has said nothing for a while', async () => {
+    const text = readFileSync(join(repository, 'examples/grafana/alerts.yaml'), 'utf8');
+    const { groups } = parse(text) as { groups: [{ rules: { alert: string; expr: string }[] }] };
+    const rules = new Map(groups[0].rules.map(({ alert, expr }) => [alert, expr]));
+    const fires = async (alert: string, minutes: number) => {
+      const samples = await seen.prometheus.query(rules.get(alert)!, Date.now() / 1000 + minutes * 60);
+      return samples.map(({ labels }) => labels);
+    };
+    const host = `${seen.records[0]!.resource['host.name']}`;
+    const lost = await fires('AgentsmithEventsLost', 0);
+    assert.ok(
+      lost.some(
+        (labels) =>
+          labels.host_name === host &&
+          labels.agentsmith_event_name === 'agentsmith.file.create' &&
+          labels.error_type === 'rate_limited',
+      ),
+    );
+    assert.deepEqual(await fires('AgentsmithEventsLost', 30), []);
+    assert.deepEqual(await fires('AgentsmithAgentSilent', 0), []);
+    assert.deepEqual(await fires('AgentsmithAgentSilent', 10), [{ host_name: host }]);
+    // Whether a hook is missing depends on the kernel.
+    const missing = rules.get('AgentsmithHookMissing')!.replace('> 0', '>= 0');
+    assert.ok((await seen.prometheus.query(missing)).length > 0);
   });
 
   const recipes = readRecipes();

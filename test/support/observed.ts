@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type LogRecord, waitForCollectorFile } from './collector-file.ts';
@@ -46,16 +47,27 @@ export async function observe(context: Mocha.Context): Promise<Observed> {
   const jars = await fetchKafka();
   const ends: (() => Promise<unknown> | unknown)[] = [];
   const close = async () => {
-    for (const end of ends.splice(0)) await end();
+    const problems: unknown[] = [];
+    // Each of them, whatever becomes of the others: what is left running would keep the run from ending.
+    for (const end of ends.splice(0))
+      try {
+        await end();
+      } catch (error) {
+        problems.push(error);
+      }
+    if (problems.length > 0) throw problems[0];
   };
   try {
+    // Not in the road's folder, which goes with the road, while the servers still write.
+    const dir = mkdtempSync(join(tmpdir(), 'agentsmith-observed-'));
+    ends.unshift(() => rmSync(dir, { recursive: true, force: true }));
     const resolver = await answering();
     ends.unshift(() => resolver.close());
     const peer = await listen();
     ends.unshift(() => peer.close());
     const { port } = resolver.address();
     let servers!: Servers;
-    const backend = async (dir: string) => {
+    const backend = async () => {
       servers = await allStarted(ends, [
         startLoki(lokiProgram, join(dir, 'loki')),
         startPrometheus(programs, join(dir, 'prometheus')),
@@ -76,7 +88,7 @@ export async function observe(context: Mocha.Context): Promise<Observed> {
     const beats = ['--metrics-interval', '1s', '--heartbeat', '1s'];
     const road = await Road.open(context, backend, { args: () => [...args, ...beats] });
     // Before the servers: what it has is still to be delivered.
-    ends.unshift(() => road.close());
+    ends.unshift(() => Road.end(road));
     await doDeeds(road.shell, join(road.dir, 'deeds'), port, peer.port);
     // Rates need two samples of the metrics behind the last deed.
     await sleep(3000);
