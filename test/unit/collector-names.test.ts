@@ -9,7 +9,7 @@ import { repository } from '../support/repository.ts';
 
 /** What otelcol-contrib was made of, by the names of Go modules. */
 const CONTRIB = JSON.parse(
-  readFileSync(join(repository, 'test/fixtures/contrib-components.json'), 'utf8'),
+  readFileSync(join(repository, 'test/collector/contrib-components.json'), 'utf8'),
 ) as Record<Section, string[]> & { renamed: Record<string, { module: string; since: string }> };
 
 /** The module of a component: `health_check` is of healthcheckextension, `file_storage` of filestorage. */

@@ -8,7 +8,7 @@ import { repository } from '../support/repository.ts';
 const src = join(repository, 'src');
 /** From left to right; what is not named here (agent, commands, …) may see everything. */
 const PATH = ['', 'config', 'state', 'decode', 'sensor', 'enrich', 'events', 'export'];
-const LEFTMOST = ['semconv.ts', 'clock.ts', 'otlp-bytes.ts', 'otlp-writer.ts', 'ledger.ts'];
+const LEFTMOST = ['semconv.ts', 'clock.ts', 'otlp-bytes.ts', 'otlp-writer.ts', 'ledger.ts', 'node-http.ts'];
 
 /** Where a file stands on the path; undefined = it composes. */
 function place(file: string): number | undefined {
