@@ -30,7 +30,7 @@ const SEVERITY: Readonly<Record<number, string>> = {
 };
 
 /** What an attribute says; a name without an entry fails the unit test that compares the pages. */
-const MEANING: Readonly<Record<string, string>> = {
+const MEANING: Record<string, string> = {
   [at.ATTR_DNS_ANSWERS]:
     'addresses and names (CNAME, NS, PTR, DNAME, MX, SRV) of the answer section, in its order; at most 128',
   [at.ATTR_DNS_QUESTION_NAME]:
@@ -48,9 +48,10 @@ const MEANING: Readonly<Record<string, string>> = {
   [at.ATTR_NETWORK_LOCAL_PORT]:
     'as the address; of refused attempts too; of a bind after the kernel chose it',
   [at.ATTR_NETWORK_PEER_ADDRESS]:
-    'as the kernel copied it from the caller; mapped addresses as IPv4; of DNS that of the resolver',
+    'as the kernel copied it from the caller; mapped addresses as IPv4; of DNS that of the resolver; of UNIX sockets the path, or `@name`; of netlink the port id, of vsock the context id',
   [at.ATTR_NETWORK_PEER_PORT]: '',
-  [at.ATTR_NETWORK_TRANSPORT]: '`tcp` (MPTCP too) or `udp`; absent for other protocols',
+  [at.ATTR_NETWORK_TRANSPORT]:
+    '`tcp` (MPTCP too) or `udp`; of other sockets `unix`, `netlink`, `raw`, `vsock`; absent for other protocols',
   [at.ATTR_NETWORK_TYPE]: '`ipv4` or `ipv6`',
   [at.ATTR_PROCESS_ARGS_COUNT]: 'as the kernel counted them',
   [at.ATTR_PROCESS_COMMAND_ARGS]: 'argv, at most 32 KiB; secrets are replaced by `[redacted]`',
@@ -84,6 +85,8 @@ const MEANING: Readonly<Record<string, string>> = {
   [at.CONNECT_PENDING]: 'still open after 30 s; the end follows under the same id',
   [at.CONNECT_RESULT]:
     '0 or -errno; absent where only the failure is known, and for UDP where the end of the call is not seen',
+  [at.CONNECT_UNCONNECTED]:
+    'only when true: no connect, but the first datagram; told again when 16384 other destinations came between',
   [at.CREDENTIAL_OLD_CAPABILITIES]: 'before',
   [at.CREDENTIAL_OLD_GROUP_ID]: 'effective, before',
   [at.CREDENTIAL_OLD_PERMITTED]: 'before',
@@ -111,19 +114,36 @@ const MEANING: Readonly<Record<string, string>> = {
   [at.FILE_OLD_PATH]: 'the other name of a link, the former one of a rename',
   [at.FILE_UNRESOLVED]:
     'only when true: the path is what the caller wrote behind the real path of its directory; on an open, the descriptor was gone, and the file may have been there before',
+  [at.KEXEC_ACTION]: '`load`, `load_on_crash`, `unload`',
+  [at.KEXEC_FROM_MEMORY]: 'it was handed over in memory (kexec_load): there is no file',
+  [at.KEXEC_INITRD_PATH]: 'real path of the initial RAM disk',
   [at.MODULE_FROM_MEMORY]: 'it was handed over in memory (init_module): there is no file',
   [at.MODULE_NAME]: 'absent when it was refused before the kernel had read it',
   [at.MODULE_SIGNED]: 'the kernel found a valid signature; as the name',
   [at.MODULE_TAINTS]: "the kernel's letters: `OE` = out of tree, unsigned; absent when it taints nothing",
+  [at.MOUNT_FLAGS]: 'of mount(2): `ro`, `nosuid`, `bind`, `rec`, …',
+  [at.MOUNT_OPERATION]:
+    'of mount(2) `mount`, `bind`, `move`, `remount`, `propagation`; else the system call: `move_mount`, `fsmount`, `open_tree` (a copy), `pivot_root`',
+  [at.MOUNT_SOURCE]: 'as it was passed to mount(2); else what the kernel keeps with the mount',
+  [at.MOUNT_TYPE]: 'of the file system: `tmpfs`; of mount(2) as it was passed',
+  [at.NAMESPACE_CALL]: '`unshare`, `setns`, `clone`',
+  [at.NAMESPACE_CHANGED]:
+    '`mnt`, `net`, `uts`, `ipc`, `pid`, `cgroup`, `time`, `user`; of a failure those that were asked for; of `pid` and `time` where children will be',
   [at.NAMESPACE_MNT]: '',
   [at.NAMESPACE_NET]: '',
   [at.NAMESPACE_PID]: '',
   [at.NAMESPACE_USER]: '',
   [at.NAMESPACE_UTS]: '',
   [at.NETWORK_MAPPED]: 'the caller wrote `::ffff:a.b.c.d`; of DNS: its socket is an IPv6 one',
+  [at.PARAMETER_NAME]: '`kernel/core_pattern`: its path below /proc/sys',
+  [at.PARAMETER_OLD_VALUE]: 'before the write',
+  [at.PARAMETER_TRUNCATED]: 'a value is longer than 1 KiB',
+  [at.PARAMETER_VALUE]: "the kernel's copy of what was written; whether it took it is not known",
   [at.PROCESS_ANCESTRY]: '`pid:name` when the process was born, nearest first, at most 16',
   [at.PROCESS_CAPABILITIES]:
     'effective, 16 hexadecimal digits as in /proc/PID/status; in the user namespace of the block',
+  [at.PROCESS_CHILD_ID]: 'as `agentsmith.process.id`',
+  [at.PROCESS_CHILD_PID]: "of a clone, in the host's pid namespace",
   [at.PROCESS_COMMAND_ARGS_SIZE]: 'bytes of the whole argv',
   [at.PROCESS_COMMAND_ARGS_TRUNCATED]: 'argv is longer than what is here',
   [at.PROCESS_CORE_DUMPED]: '',
@@ -153,10 +173,18 @@ const MEANING: Readonly<Record<string, string>> = {
     "in the host's pid namespace; of TRACEME the caller; a number that nobody has as it was asked for",
   [at.REDACTED]: 'attributes in which a secret was replaced',
   [at.SOCKET_FD]: 'when connect(2) or socketcall itself was called; of DNS when a call that names it was',
+  [at.SOCKET_PROTOCOL]:
+    'of netlink the family (0, NETLINK_ROUTE, is left out), of raw sockets the IP protocol',
+  [at.SOCKET_TYPE]: '`stream`, `datagram`, `seqpacket`, `raw`',
   [at.UNVERIFIED]:
     "attributes that come from the caller's memory after the call, which it may have changed meanwhile",
   [at.UTS_NODENAME]: '',
 };
+
+for (const type of ['mnt', 'net', 'uts', 'ipc', 'pid', 'cgroup', 'time', 'user']) {
+  MEANING[at.NAMESPACE_NEW(type)] = 'where that changed';
+  MEANING[at.NAMESPACE_OLD(type)] = 'as above; of unshare and setns where trampolines load';
+}
 
 function meaning(name: string): string {
   const text = MEANING[name];

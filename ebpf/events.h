@@ -62,6 +62,12 @@ enum event_type {
 	EVENT_KERNEL_BPF_LOAD = 18,
 	EVENT_PROCESS_CREDENTIAL_CHANGE = 19,
 	EVENT_DNS_SEGMENT = 20,     /* of a TCP stream, or several datagrams: user space finds the messages; not exported */
+	EVENT_PROCESS_NAMESPACE_CHANGE = 21,
+	EVENT_FILESYSTEM_MOUNT = 22,
+	EVENT_KERNEL_PARAMETER_CHANGE = 23,
+	EVENT_KERNEL_HELPER_CHANGE = 24,
+	EVENT_KERNEL_KEXEC_LOAD = 25,
+	EVENT_NETWORK_SOCKET_CONNECT = 26,
 	EVENT_TYPES = 32,           /* room for what comes; each costs one struct counters a CPU */
 };
 
@@ -129,6 +135,38 @@ enum program {
 	PROGRAM_file_uring_submit_sqe,
 	PROGRAM_file_uring_complete,
 	PROGRAM_file_uring_complete_res,
+	PROGRAM_process_namespace_fork,
+	PROGRAM_process_namespace_exit,
+	PROGRAM_process_unshare_native,
+	PROGRAM_process_unshare_compat,
+	PROGRAM_process_setns_native,
+	PROGRAM_process_setns_compat,
+	PROGRAM_filesystem_mount,
+	PROGRAM_filesystem_mount_exit,
+	PROGRAM_filesystem_move_native,
+	PROGRAM_filesystem_move_compat,
+	PROGRAM_filesystem_detached_native,
+	PROGRAM_filesystem_detached_compat,
+	PROGRAM_filesystem_clone_native,
+	PROGRAM_filesystem_clone_compat,
+	PROGRAM_filesystem_pivot_native,
+	PROGRAM_filesystem_pivot_compat,
+	PROGRAM_kernel_parameter,
+	PROGRAM_kernel_helper_open,
+	PROGRAM_kernel_helper_exit,
+	PROGRAM_kernel_kexec_native,
+	PROGRAM_kernel_kexec_compat,
+	PROGRAM_kernel_kexec_file_native,
+	PROGRAM_kernel_kexec_exit,
+	PROGRAM_network_connect_send4,
+	PROGRAM_network_connect_send6,
+	PROGRAM_network_socket_stream,
+	PROGRAM_network_socket_datagram,
+	PROGRAM_network_socket_netlink,
+	PROGRAM_network_socket_raw4,
+	PROGRAM_network_socket_raw6,
+	PROGRAM_network_socket_vsock,
+	PROGRAM_network_socket_exit,
 };
 
 /* Starts every record; `size` is a multiple of 8, so the next record is aligned too. */
@@ -239,6 +277,7 @@ enum connect_flag {
 	CONNECT_FD_KNOWN = 16,
 	CONNECT_LOCAL_KNOWN = 32,   /* `saddr` holds */
 	CONNECT_MAPPED = 64,        /* an IPv4 address written as IPv6 */
+	CONNECT_UNCONNECTED = 128,  /* no connect: the first datagram of the process, by this socket, to this address */
 };
 
 struct network_connect {
@@ -404,6 +443,143 @@ struct file_change {
 	struct path_text old_path;  /* of links and renames */
 	struct text old_name;
 	struct text target;         /* of symbolic links, as it was written */
+};
+
+enum namespace_call {
+	NAMESPACE_NONE,
+	NAMESPACE_UNSHARE,
+	NAMESPACE_SETNS,
+	NAMESPACE_CLONE,            /* a child was born into other namespaces */
+};
+
+/* Bits of `types`; of pid and time the namespace that children will be in. */
+enum namespace_type {
+	NAMESPACE_MNT = 1,
+	NAMESPACE_NET = 2,
+	NAMESPACE_UTS = 4,
+	NAMESPACE_IPC = 8,
+	NAMESPACE_PID = 16,
+	NAMESPACE_CGROUP = 32,
+	NAMESPACE_TIME = 64,
+	NAMESPACE_USER = 128,
+};
+
+struct namespaces {
+	ns_inode mnt;
+	ns_inode net;
+	ns_inode uts;
+	ns_inode ipc;
+	ns_inode pid;
+	ns_inode cgroup;
+	ns_inode time;
+	ns_inode user;
+};
+
+/* `who` is as it is afterwards; of a clone it is the parent. */
+struct process_namespace_change {
+	struct header header;
+	struct who who;
+	boot_ns child_start;
+	pid_id child;
+	__u32 call;                 /* enum namespace_call */
+	__u32 types;                /* enum namespace_type: that changed; of a failure those that were asked for */
+	err_no result;
+	struct namespaces now;      /* 0 = not known */
+	struct namespaces before;
+};
+
+enum mount_operation {
+	MOUNT_NONE,
+	MOUNT_MOUNT,
+	MOUNT_BIND,
+	MOUNT_MOVE,
+	MOUNT_REMOUNT,
+	MOUNT_PROPAGATION,
+	MOUNT_MOVE_MOUNT,           /* from here on other system calls than mount(2) */
+	MOUNT_FSMOUNT,
+	MOUNT_OPEN_TREE,
+	MOUNT_PIVOT_ROOT,
+};
+
+enum mount_flag {
+	MOUNT_UNRESOLVED = 1,       /* path and name as in struct file_change */
+	MOUNT_UNVERIFIED = 2,       /* source and type come from the caller's memory, too */
+	MOUNT_FLAGS_KNOWN = 4,      /* `flags` are those of mount(2) */
+};
+
+struct filesystem_mount {
+	struct header header;
+	struct who who;
+	__u32 operation;            /* enum mount_operation */
+	__u32 flags;                /* MS_ */
+	__u32 facts;                /* enum mount_flag */
+	err_no result;
+	struct path_text path;
+	struct text name;
+	struct text source;
+	struct text type;
+};
+
+/* A file below /proc/sys is written. The values are the kernel's copies, without the newline at their ends. */
+struct kernel_parameter_change {
+	struct header header;
+	struct who who;
+	struct text name;           /* "kernel/core_pattern" */
+	struct text value;
+	struct text old_value;
+	__u32 flags;                /* enum parameter_flag */
+};
+
+enum parameter_flag {
+	PARAMETER_TRUNCATED = 1,    /* a value is longer than what is here */
+};
+
+/* A file that tells the kernel which program to start was opened for writing. */
+struct kernel_helper_change {
+	struct header header;
+	struct who who;
+	struct path_text path;
+	__u32 unused;
+};
+
+enum kexec_flag {
+	KEXEC_FROM_MEMORY = 1,      /* kexec_load: there is no file */
+	KEXEC_ON_CRASH = 2,         /* it is to run when the kernel panics */
+	KEXEC_UNLOAD = 4,           /* the kernel that was loaded is to be forgotten */
+};
+
+struct kernel_kexec_load {
+	struct header header;
+	struct who who;
+	struct path_text file;
+	struct path_text initrd;
+	__u32 flags;                /* enum kexec_flag */
+	err_no result;
+};
+
+enum socket_flag {
+	SOCKET_FAILED = 1,          /* `result` says why */
+	SOCKET_RESULT_UNKNOWN = 2,
+	SOCKET_PEER_KNOWN = 4,      /* address or path hold */
+	SOCKET_UNVERIFIED = 8,      /* they come from the caller's memory after the call */
+	SOCKET_ABSTRACT = 16,       /* `name` is one of no file */
+};
+
+/* A socket of another kind than TCP and UDP was connected. */
+struct network_socket_connect {
+	struct header header;
+	struct who who;
+	__u8 addr[16];              /* of raw sockets; IPv4 in the first four bytes */
+	__u32 peer;                 /* context id (vsock), port id (netlink) */
+	__u32 peer_port;            /* of vsock */
+	__u16 family;
+	__u16 type;                 /* SOCK_ */
+	__u16 protocol;
+	__u16 unused;
+	__u32 flags;                /* enum socket_flag */
+	err_no result;
+	struct path_text path;      /* of a UNIX socket: where it lies; before `name`, where that begins */
+	struct text name;
 };
 
 /* Per CPU and event type: attempted = submitted + filtered + ring_full + reserved + rate_limited + no_memory. */

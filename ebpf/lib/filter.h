@@ -51,11 +51,6 @@ struct {
 	__type(value, struct budget);
 } budgets SEC(".maps") __weak;
 
-/* Events of which a single process can make a flood. */
-#define HIGH_VOLUME                                                                                                    \
-	(1ull << EVENT_NETWORK_CONNECT | 1ull << EVENT_NETWORK_BIND | 1ull << EVENT_DNS_QUERY |                        \
-	 ((1ull << (EVENT_FILE_NODE_CREATE + 1)) - (1ull << EVENT_FILE_CREATE)))
-
 /* How far the decision is. KEPT = a keep rule has matched. */
 enum decision { DECISION_DROP, DECISION_OPEN, DECISION_KEPT };
 

@@ -35,10 +35,17 @@ typedef _Bool bool;
 #define FMODE_WRITE 0x2
 #define PROC_SUPER_MAGIC 0x9fa0
 #define PID_FS_MAGIC 0x50494446
+#define NSFS_MAGIC 0x6e736673
+#define SYSFS_MAGIC 0x62656572
+#define CGROUP_SUPER_MAGIC 0x27e0eb
+#define BINFMTFS_MAGIC 0x42494e4d
 
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
+#define AF_NETLINK 16
+#define AF_VSOCK 40
+#define SOCK_RAW 3
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 #define IPPROTO_MPTCP 262
@@ -54,7 +61,8 @@ typedef struct { u32 val; } kgid_t;
 
 /* Processes */
 enum pid_type { PIDTYPE_PID, PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID };
-struct ns_common { unsigned int inum; };
+struct proc_ns_operations { int type; };
+struct ns_common { const struct proc_ns_operations *ops; u32 ns_type; unsigned int inum; }; /* the type by itself: 6.18 */
 struct xarray { void *xa_head; };
 struct xa_node { unsigned char shift; void *slots[64]; };
 struct idr { struct xarray idr_rt; };
@@ -62,6 +70,9 @@ struct pid_namespace { struct idr idr; struct ns_common ns; };
 struct mnt_namespace { struct ns_common ns; };
 struct uts_namespace { struct { char nodename[65]; } name; struct ns_common ns; };
 struct net { struct ns_common ns; };
+struct ipc_namespace { struct ns_common ns; };
+struct cgroup_namespace { struct ns_common ns; };
+struct time_namespace { struct ns_common ns; };
 struct user_namespace { struct ns_common ns; };
 struct upid { int nr; struct pid_namespace *ns; };
 struct hlist_node { struct hlist_node *next; };
@@ -75,7 +86,15 @@ struct cred {
 	kernel_cap_t cap_permitted, cap_effective;
 	struct user_namespace *user_ns;
 };
-struct nsproxy { struct uts_namespace *uts_ns; struct mnt_namespace *mnt_ns; struct net *net_ns; };
+struct nsproxy {
+	struct uts_namespace *uts_ns;
+	struct ipc_namespace *ipc_ns;
+	struct mnt_namespace *mnt_ns;
+	struct pid_namespace *pid_ns_for_children;
+	struct net *net_ns;
+	struct time_namespace *time_ns_for_children;
+	struct cgroup_namespace *cgroup_ns;
+};
 struct tty_driver { int major, minor_start; };
 struct tty_struct { struct tty_driver *driver; int index; };
 struct signal_struct {
@@ -120,7 +139,8 @@ struct css_set { struct cgroup_subsys_state *subsys[1]; struct cgroup *dfl_cgrp;
 
 /* Files */
 struct qstr { const unsigned char *name; };
-struct super_block { u32 s_dev; unsigned long s_magic; };
+struct file_system_type { const char *name; };
+struct super_block { u32 s_dev; unsigned long s_magic; struct file_system_type *s_type; };
 struct inode {
 	u16 i_mode;
 	kuid_t i_uid;
@@ -131,8 +151,8 @@ struct inode {
 };
 struct proc_inode { struct pid *pid; struct inode vfs_inode; };
 struct dentry { struct dentry *d_parent; struct qstr d_name; struct inode *d_inode; };
-struct vfsmount { struct dentry *mnt_root; };
-struct mount { struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; };
+struct vfsmount { struct dentry *mnt_root; struct super_block *mnt_sb; };
+struct mount { struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; const char *mnt_devname; };
 struct path { struct vfsmount *mnt; struct dentry *dentry; };
 struct file { unsigned int f_mode, f_flags; struct path f_path; struct inode *f_inode; void *private_data; };
 struct fdtable { unsigned int max_fds; struct file **fd; };
@@ -155,14 +175,17 @@ struct sock_common {
 	u16 skc_num;
 	volatile unsigned char skc_state;
 	struct { s64 counter; } skc_cookie;
-	u32 skc_rcv_saddr;
-	struct in6_addr skc_v6_rcv_saddr;
+	u32 skc_daddr, skc_rcv_saddr;
+	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 };
 typedef struct { int owned; } socket_lock_t;
-struct sock { struct sock_common __sk_common; socket_lock_t sk_lock; int sk_err; u16 sk_protocol; };
+struct sock { struct sock_common __sk_common; socket_lock_t sk_lock; int sk_err; u16 sk_type, sk_protocol; };
 struct inet_sock { __be16 inet_sport; };
 struct socket { struct sock *sk; };
-struct unix_sock { struct path path; };
+struct sockaddr_un { u16 sun_family; char sun_path[108]; };
+struct unix_address { int len; struct sockaddr_un name[1]; };
+struct unix_sock { struct unix_address *addr; struct path path; struct sock *peer; };
+struct netlink_sock { u32 dst_portid; };
 struct sk_buff;
 struct pt_regs;
 

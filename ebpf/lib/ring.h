@@ -147,6 +147,17 @@ static __always_inline u64 next_sequence(void)
 /* Event types that are not auxiliary: they have numbers. */
 #define EXPORTED (~(1ull << EVENT_PROCESS | 1ull << EVENT_PROCESS_FORK | 1ull << EVENT_DNS_SEGMENT))
 
+/* Events of which a single process can make a flood. */
+#define HIGH_VOLUME                                                                                                    \
+	(1ull << EVENT_NETWORK_CONNECT | 1ull << EVENT_NETWORK_BIND | 1ull << EVENT_DNS_QUERY |                        \
+	 1ull << EVENT_NETWORK_SOCKET_CONNECT |                                                                        \
+	 ((1ull << (EVENT_FILE_NODE_CREATE + 1)) - (1ull << EVENT_FILE_CREATE)))
+
+/* They leave an eighth of the ring to the others, as do those that anybody can repeat in a user namespace of his own. */
+#define RESERVED                                                                                                       \
+	(HIGH_VOLUME | 1ull << EVENT_PROCESS_NAMESPACE_CHANGE | 1ull << EVENT_FILESYSTEM_MOUNT |                       \
+	 1ull << EVENT_KERNEL_PARAMETER_CHANGE)
+
 /* An event of which nothing can be told but that it was: it takes its number, so a reader sees that it is missing. */
 static __always_inline void lose(enum event_type type, u32 tgid)
 {

@@ -57,6 +57,22 @@ struct {
 	__type(value, struct connect_attempt);
 } datagram_calls SEC(".maps") __weak;
 
+/* Where a process has sent datagrams without a connect, by which socket. Who is evicted is told again. */
+struct datagram_key {
+	u64 cookie;
+	u8 address[16];
+	u32 tgid;
+	u16 port;
+	u16 family;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);                  /* destinations in use at the same time */
+	__type(key, struct datagram_key);
+	__type(value, u32);
+} datagrams SEC(".maps") __weak;
+
 /* ::ffff:a.b.c.d */
 static __always_inline bool is_mapped(const u32 *address)
 {

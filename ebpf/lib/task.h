@@ -210,7 +210,7 @@ static __always_inline long builder__emit(struct builder *b, struct header *h, e
 
 	__builtin_memset(b->scratch->bytes + MASK(b->end, SCRATCH_SIZE - 1), 0, 8);
 	header__fill(h, type, program, size);
-	return emit(b->scratch->bytes, MASK(size, SCRATCH_SIZE - 1), type, false);
+	return emit(b->scratch->bytes, MASK(size, SCRATCH_SIZE - 1), type, RESERVED >> type & 1);
 }
 
 static __always_inline void introduce__fill_who(struct process_exec *e, struct task_struct *task)

@@ -10,8 +10,11 @@
  * and slow every other call; security_socket_connect misses MSG_FASTOPEN.
  * Why a call fails at once only its return tells: fexit on tcp_v4_connect and its like (tier A; of UDP the source port as
  * well), or the exit of connect where system calls are watched anyway (tier B).
- * Kernels: 5.11 (socket storage in tracing programs). Escapes: AF_PACKET and raw sockets; unconnected sendto over UDP.
+ * UDP without a connect: cgroup/sendmsg4 and sendmsg6 see each datagram that has an address of its own; the first of a
+ * process by a socket to an address is told, so a stream of them costs one lookup each.
+ * Kernels: 5.11 (socket storage in tracing programs). Escapes: AF_PACKET and raw sockets, ping sockets.
  */
+#include "../lib/send.h"
 #include "../lib/sock.h"
 #include "../lib/syscall.h"
 
@@ -112,7 +115,6 @@ static __always_inline bool is_exit_seen(const struct connect_attempt *a)
 static __always_inline void attempt__fill(struct bpf_sock_addr *ctx, struct connect_attempt *a, u16 family, const u32 *address)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	int fd;
 
 	a->time = bpf_ktime_get_boot_ns();
 	a->cookie = bpf_get_socket_cookie(ctx);
@@ -139,12 +141,21 @@ static __always_inline void attempt__fill(struct bpf_sock_addr *ctx, struct conn
 	a->tid = task->pid;
 	bpf_core_read(a->comm, sizeof(a->comm), &task->comm);
 	who__current(&a->who, task);
-	fd = connect_fd(task);
-	if (fd < 0)
-		fd = socketcall_fd(task, a->cookie);
+}
+
+static __always_inline void attempt__put_fd(struct connect_attempt *a, int fd)
+{
 	a->fd = fd;
 	if (fd >= 0)
 		a->flags |= CONNECT_FD_KNOWN;
+}
+
+static __always_inline void attempt__find_fd(struct connect_attempt *a)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	int fd = connect_fd(task);
+
+	attempt__put_fd(a, fd < 0 ? socketcall_fd(task, a->cookie) : fd);
 }
 
 /*
@@ -157,6 +168,7 @@ static __noinline int begin_datagram(struct bpf_sock_addr *ctx, const u32 *addre
 	struct connect_attempt once;
 
 	attempt__fill(ctx, &once, family, address);
+	attempt__find_fd(&once);
 	once.state = ATTEMPT_NONE;
 	if (!is_exit_seen(&once) || bpf_map_update_elem(&datagram_calls, &call, &once, BPF_ANY))
 		report(family == AF_INET ? PROGRAM_network_connect4 : PROGRAM_network_connect6, NULL, &once, once.time, 0, 0,
@@ -179,6 +191,7 @@ static __noinline int begin_stream(struct bpf_sock_addr *ctx, const u32 *address
 	}
 	give_up(program, a);
 	attempt__fill(ctx, a, family, address);
+	attempt__find_fd(a);
 	a->state = ATTEMPT_OPEN;
 	return 1;
 }
@@ -211,6 +224,62 @@ int network_connect6(struct bpf_sock_addr *ctx)
 	u32 address[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
 
 	return begin(ctx, AF_INET6, address);
+}
+
+static __noinline int report_send(struct bpf_sock_addr *ctx, const u32 *address, u16 family)
+{
+	struct connect_attempt once;
+
+	attempt__fill(ctx, &once, family, address);
+	attempt__put_fd(&once, send_fd(bpf_get_current_task_btf()));
+	if (family == AF_INET && ctx->family == AF_INET6)
+		once.flags |= CONNECT_MAPPED;
+	report(family == AF_INET ? PROGRAM_network_connect_send4 : PROGRAM_network_connect_send6, NULL, &once, once.time,
+	       CONNECT_UNCONNECTED, 0, false);
+	return 1;
+}
+
+/* Not inlined, as what follows: each needs stack of its own. */
+static __noinline int is_first(struct bpf_sock_addr *ctx, const u32 *address, u16 family)
+{
+	struct datagram_key key = {
+		.cookie = bpf_get_socket_cookie(ctx),
+		.tgid = bpf_get_current_pid_tgid() >> 32,
+		.port = ctx->user_port,
+		.family = family,
+	};
+	u32 seen = 1;
+
+	__builtin_memcpy(key.address, address, sizeof(key.address));
+	if (bpf_map_lookup_elem(&datagrams, &key))
+		return false;
+	bpf_map_update_elem(&datagrams, &key, &seen, BPF_ANY);
+	introduce_current(bpf_get_current_task_btf());
+	return true;
+}
+
+static __always_inline int send(struct bpf_sock_addr *ctx, u16 family, const u32 *address)
+{
+	if (!is_first(ctx, address, family))
+		return 1;
+	TIMED(EVENT_NETWORK_CONNECT);
+	return report_send(ctx, address, family);
+}
+
+SEC("cgroup/sendmsg4")
+int network_connect_send4(struct bpf_sock_addr *ctx)
+{
+	u32 address[4] = { ctx->user_ip4 };
+
+	return send(ctx, AF_INET, address);
+}
+
+SEC("cgroup/sendmsg6")
+int network_connect_send6(struct bpf_sock_addr *ctx)
+{
+	u32 address[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
+
+	return send(ctx, AF_INET6, address);
 }
 
 /* TRACE_EVENT(inet_sock_set_state): include/trace/events/sock.h */

@@ -213,5 +213,6 @@ int BPF_PROG(process_memory_exit, struct pt_regs *regs, long ret)
 		if (is_memory(file))
 			on_memory(PROGRAM_process_memory_exit, IN_TRACEPOINT, file, 0);
 	}
+	syscall_next(ctx, call, SLOT_process_memory_exit);
 	return 0;
 }

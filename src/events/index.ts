@@ -3,13 +3,19 @@ import type { Hooked } from '../sensor/sensor.ts';
 import { dnsAnswer, dnsQuery } from './dns.ts';
 import type { EventDefinition } from './event.ts';
 import { fileEvents } from './file.ts';
+import { filesystemMount } from './filesystem-mount.ts';
 import { kernelBpfLoad } from './kernel-bpf-load.ts';
+import { kernelHelperChange } from './kernel-helper-change.ts';
+import { kernelKexecLoad } from './kernel-kexec-load.ts';
 import { kernelModuleLoad } from './kernel-module-load.ts';
+import { kernelParameterChange } from './kernel-parameter-change.ts';
 import { networkBind } from './network-bind.ts';
 import { networkConnect } from './network-connect.ts';
+import { networkSocketConnect } from './network-socket-connect.ts';
 import { processCredentialChange } from './process-credential-change.ts';
 import { processExec } from './process-exec.ts';
 import { processExit } from './process-exit.ts';
+import { processNamespaceChange } from './process-namespace-change.ts';
 import { processPtrace } from './process-ptrace.ts';
 
 /** Every event, in the order of the docs. A new one is a line here (CONTRIBUTING.md). */
@@ -19,13 +25,19 @@ export function eventDefinitions(options: { redact: boolean }): readonly EventDe
     processExit,
     networkConnect,
     networkBind,
+    networkSocketConnect,
     ...fileEvents,
     dnsQuery,
     dnsAnswer,
     processPtrace,
     kernelModuleLoad,
     kernelBpfLoad,
+    kernelKexecLoad,
+    kernelParameterChange,
+    kernelHelperChange,
     processCredentialChange,
+    processNamespaceChange,
+    filesystemMount,
   ];
 }
 

@@ -21,7 +21,8 @@ export const networkConnect: EventDefinition = {
   type: EventType.NETWORK_CONNECT,
   dataType: 42,
   severity: Severity.INFO,
-  about: 'A program connected a socket, or tried to: the final result, never the mere attempt.',
+  about:
+    'A program connected a socket, or tried to: the final result, never the mere attempt. Over UDP also without a connect: the first datagram of a process, by this socket, to this address.',
   highVolume: true,
   attributes: {
     [at.ATTR_NETWORK_TRANSPORT]: oneOf(c.protocol, { 6: 'tcp', 17: 'udp', 262: 'tcp' }),
@@ -34,6 +35,7 @@ export const networkConnect: EventDefinition = {
     [at.ATTR_ERROR_TYPE]: when(failed, either(known, errno(c.result), constant('_OTHER'))),
     [at.CONNECT_DURATION]: when(flag(c.flags, ConnectFlag.TOOK_KNOWN), seconds(c.took)),
     [at.CONNECT_PENDING]: when(flag(c.flags, ConnectFlag.PENDING), constant(true)),
+    [at.CONNECT_UNCONNECTED]: when(flag(c.flags, ConnectFlag.UNCONNECTED), constant(true)),
     [at.CONNECT_ID]: decimal(c.cookie),
     [at.SOCKET_FD]: when(flag(c.flags, ConnectFlag.FD_KNOWN), int(c.fd)),
     [at.NETWORK_MAPPED]: when(flag(c.flags, ConnectFlag.MAPPED), constant(true)),
@@ -44,6 +46,8 @@ export const networkConnect: EventDefinition = {
       'network_connect_state',
       'network_connect4',
       'network_connect6',
+      'network_connect_send4',
+      'network_connect_send6',
       'network_connect_release',
       'network_connect_pending',
     ],
