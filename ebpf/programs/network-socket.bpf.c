@@ -39,6 +39,27 @@ static __always_inline long read_address(const struct made *m, enum where where,
 	return where == IN_TRACEPOINT ? bpf_probe_read_user(to, size, from) : bpf_probe_read_kernel(to, size, from);
 }
 
+/* Names of no file have a length, and no NUL at their end; they may have some within. `size` is that of the address. */
+#define ABSTRACT_MAX 127
+static __always_inline void put_abstract(struct builder *b, struct network_socket_connect *e, u64 from, u32 size,
+					 enum where where)
+{
+	void *to = b->scratch->bytes + MASK(b->end, SCRATCH_SIZE - 1);
+	u32 n = size - 3;
+	long err;
+
+	if (size <= 3 || n > 107)
+		return;
+	err = where == IN_TRACEPOINT ? bpf_probe_read_user(to, MASK(n, ABSTRACT_MAX), (void *)from)
+				     : bpf_probe_read_kernel(to, MASK(n, ABSTRACT_MAX), (void *)from);
+	if (err)
+		return;
+	e->flags |= SOCKET_ABSTRACT | SOCKET_PEER_KNOWN;
+	e->name.offset = b->end;
+	e->name.length = n;
+	b->end += n;
+}
+
 /* The name that a UNIX socket was to be connected to. */
 static __always_inline void put_asked_name(struct builder *b, struct network_socket_connect *e, const struct made *m,
 					   enum where where)
@@ -49,15 +70,14 @@ static __always_inline void put_asked_name(struct builder *b, struct network_soc
 	if (m->size < 4 || read_address(m, where, &first, 1, 2))
 		return;
 	if (!first) {
-		e->flags |= SOCKET_ABSTRACT;
-		name++;
+		put_abstract(b, e, name + 1, m->size, where);
+		return;
 	}
 	if (where == IN_TRACEPOINT)
 		file__user_text(b, &e->name, name);
 	else
 		file__kernel_text(b, &e->name, name);
-	if (first)
-		file__base(b, &e->path, &e->name, AT_FDCWD);
+	file__base(b, &e->path, &e->name, AT_FDCWD);
 	e->flags |= SOCKET_PEER_KNOWN;
 }
 
@@ -67,17 +87,16 @@ static __always_inline void put_unix_peer(struct builder *b, struct network_sock
 	struct unix_sock *peer = (void *)BPF_CORE_READ((struct unix_sock *)sk, peer);
 	struct unix_address *address = BPF_CORE_READ(peer, addr);
 	struct path_text *path = &e->path;
-	struct text *name = &e->name;
 
 	if (!address)
 		return;
-	e->flags |= SOCKET_PEER_KNOWN;
 	if (BPF_CORE_READ(peer, path.dentry)) {
 		path__append(b, path, BPF_CORE_READ(peer, path.dentry), BPF_CORE_READ(peer, path.mnt));
+		e->flags |= SOCKET_PEER_KNOWN;
 		return;
 	}
-	e->flags |= SOCKET_ABSTRACT;
-	text__append(b, name, (char *)address + bpf_core_field_offset(struct unix_address, name) + 3, 108);
+	put_abstract(b, e, (u64)address + bpf_core_field_offset(struct unix_address, name) + 3, BPF_CORE_READ(address, len),
+		     IN_TRAMPOLINE);
 }
 
 static __always_inline void put_number(struct network_socket_connect *e, const struct made *m, enum where where)

@@ -7,7 +7,7 @@ import { pidOf } from '../support/truth.ts';
 /** Not among the ports of --dns-ports. */
 const UNASKED = '7053';
 const REASON =
-  'on ports that are not in --dns-ports, and encrypted, the name is not seen: only the connection is, and of datagrams without connect nothing';
+  'on ports that are not in --dns-ports, and encrypted, the name is not seen: only the connection, or the first datagram, is';
 
 trick(
   {

@@ -21,7 +21,7 @@ untried(40, 'a file that is changed behind the part that was hashed', 'no file i
 untried(
   41,
   'mounts over the agent’s own files, and chroot',
-  'mounts make no event yet; paths from within a chroot are told from the host’s root',
+  'mounts are told (34), but whose files they cover is not looked at yet; paths from within a chroot are told from the host’s root',
 );
 untried(
   42,

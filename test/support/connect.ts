@@ -57,6 +57,8 @@ export async function connectOf(watch: Watch, attempt: Attempt, count = 1): Prom
 export interface ConnectExpectation {
   readonly transport?: 'tcp' | 'udp';
   readonly mapped?: boolean;
+  /** A datagram without a connect. */
+  readonly unconnected?: boolean;
   /** connect(2) or its 32-bit twin was used. */
   readonly fd?: boolean;
   /**
@@ -85,6 +87,16 @@ export function endOf(watch: Watch): 'return' | 'exit' | undefined {
 /** The expectation with all that depends on the profile. */
 function inProfile(watch: Watch, attempt: Attempt, expected: ConnectExpectation): ConnectExpectation {
   const { transport, outcome } = expected;
+  if (expected.unconnected) {
+    const hook = plain(attempt.peer.address).includes(':') ? '6' : '4';
+    return {
+      ...expected,
+      outcome: 'none',
+      timed: false,
+      local: 'absent',
+      program: `network_connect_send${hook}`,
+    };
+  }
   const end = endOf(watch);
   const family = plain(attempt.peer.address).includes(':') ? '6' : '4';
   if (transport === 'udp') {
@@ -164,6 +176,7 @@ export function expectConnect(
     'error.type': error,
     'agentsmith.network.connect.duration': timed ? took : undefined,
     'agentsmith.network.connect.pending': outcome === 'pending' || undefined,
+    'agentsmith.network.connect.unconnected': expected.unconnected,
     'agentsmith.network.connect.id': attempt.cookie,
     'agentsmith.network.socket.fd': expected.fd === false ? undefined : attempt.fd,
     'agentsmith.network.mapped': expected.mapped,
