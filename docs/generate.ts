@@ -13,6 +13,7 @@ import { flagOf, keyOf, OPTION_NAMES, type OptionName, optionOf, variableOf } fr
 import { BLOCK, Detail } from '../src/enrich/process-block.ts';
 import type { EventDefinition } from '../src/events/event.ts';
 import { eventDefinitions } from '../src/events/index.ts';
+import { NAMESPACE_TYPES, namespaceAttribute } from '../src/events/process-namespace-change.ts';
 import { DELAY, HOOK_DURATION, METRICS } from '../src/metrics.ts';
 import * as at from '../src/semconv.ts';
 import type { Programs } from '../src/sensor/sensor.ts';
@@ -181,9 +182,9 @@ const MEANING: Record<string, string> = {
   [at.UTS_NODENAME]: '',
 };
 
-for (const type of ['mnt', 'net', 'uts', 'ipc', 'pid', 'cgroup', 'time', 'user']) {
-  MEANING[at.NAMESPACE_NEW(type)] = 'where that changed';
-  MEANING[at.NAMESPACE_OLD(type)] = 'as above; of unshare and setns where trampolines load';
+for (const type of NAMESPACE_TYPES) {
+  MEANING[namespaceAttribute('new', type)] = 'where that changed';
+  MEANING[namespaceAttribute('old', type)] = 'as above; of unshare and setns where trampolines load';
 }
 
 function meaning(name: string): string {

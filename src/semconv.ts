@@ -107,9 +107,6 @@ export const NAMESPACE_CALL = 'agentsmith.namespace.call';
 export const NAMESPACE_CHANGED = 'agentsmith.namespace.changed';
 export const NAMESPACE_MNT = 'agentsmith.namespace.mnt.inode';
 export const NAMESPACE_NET = 'agentsmith.namespace.net.inode';
-/** `agentsmith.namespace.new.mnt.inode` */
-export const NAMESPACE_NEW = (type: string): string => `agentsmith.namespace.new.${type}.inode`;
-export const NAMESPACE_OLD = (type: string): string => `agentsmith.namespace.old.${type}.inode`;
 export const NAMESPACE_PID = 'agentsmith.namespace.pid.inode';
 export const NAMESPACE_USER = 'agentsmith.namespace.user.inode';
 export const NAMESPACE_UTS = 'agentsmith.namespace.uts.inode';

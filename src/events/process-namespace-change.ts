@@ -10,9 +10,14 @@ import * as at from '../semconv.ts';
 import { type Column, computed, type decimal, errno, int, oneOf, when } from './column.ts';
 import { type EventDefinition, Severity } from './event.ts';
 
-const TYPES = ['mnt', 'net', 'uts', 'ipc', 'pid', 'cgroup', 'time', 'user'] as const;
+/** Types of namespaces as ns(7) names their files. */
+export const NAMESPACE_TYPES = ['mnt', 'net', 'uts', 'ipc', 'pid', 'cgroup', 'time', 'user'] as const;
 
-const BITS: Readonly<Record<(typeof TYPES)[number], number>> = {
+/** The attribute with the inode of a namespace: `agentsmith.namespace.new.mnt.inode`. */
+export const namespaceAttribute = (age: 'new' | 'old', type: string): string =>
+  `agentsmith.namespace.${age}.${type}.inode`;
+
+const BITS: Readonly<Record<(typeof NAMESPACE_TYPES)[number], number>> = {
   mnt: NamespaceType.MNT,
   net: NamespaceType.NET,
   uts: NamespaceType.UTS,
@@ -23,24 +28,25 @@ const BITS: Readonly<Record<(typeof TYPES)[number], number>> = {
   user: NamespaceType.USER,
 };
 
-const has = (event: RawEvent, type: (typeof TYPES)[number]) => (event.u32(n.types) & BITS[type]) !== 0;
+const has = (event: RawEvent, type: (typeof NAMESPACE_TYPES)[number]) =>
+  (event.u32(n.types) & BITS[type]) !== 0;
 const worked = (event: RawEvent) => event.i32(n.result) === 0;
 
 /** Which it was about; absent when it failed and nobody can say. */
 function changed(event: RawEvent): string[] | undefined {
-  const types = TYPES.filter((type) => has(event, type));
+  const types = NAMESPACE_TYPES.filter((type) => has(event, type));
   return types.length > 0 ? types : undefined;
 }
 
 /** Namespaces that changed, each where it is known. */
 const inodes: Record<string, Column> = Object.fromEntries(
-  TYPES.flatMap((type) => [
+  NAMESPACE_TYPES.flatMap((type) => [
     [
-      at.NAMESPACE_NEW(type),
+      namespaceAttribute('new', type),
       when((e) => worked(e) && has(e, type) && e.u32(n.now[type]) !== 0, number(n.now[type])),
     ],
     [
-      at.NAMESPACE_OLD(type),
+      namespaceAttribute('old', type),
       when((e) => worked(e) && has(e, type) && e.u32(n.before[type]) !== 0, number(n.before[type])),
     ],
   ]),

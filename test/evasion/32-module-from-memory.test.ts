@@ -26,9 +26,7 @@ trick(
     const actor = new Trigger('kernel-module', [], { stdin: 'pipe' });
     try {
       // A kernel without modules refuses any file.
-      const { result } = await actor.do<Truth & { result: number }>(
-        `init ${modules?.plain ?? FILE}`,
-      );
+      const { result } = await actor.do<Truth & { result: number }>(`init ${modules?.plain ?? FILE}`);
       const own = () => watch.all(LOAD, ({ attributes }) => attributes['process.pid'] === actor.pid);
       await watch.until('the module', () => own().length > 0);
       const { attributes } = own()[0]!;

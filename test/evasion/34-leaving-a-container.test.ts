@@ -33,7 +33,9 @@ async function steps(
   const pid = pidOf(made[0]!.proc);
   return {
     made,
-    told: watch.all(`agentsmith.${event}`, (r) => r.attributes['process.pid'] === pid).map((r) => r.attributes),
+    told: watch
+      .all(`agentsmith.${event}`, (r) => r.attributes['process.pid'] === pid)
+      .map((r) => r.attributes),
   };
 }
 
@@ -100,7 +102,10 @@ trick(
         );
       }
 
-      const core = await steps(context, watch, 'kernel.parameter.change', ['kernel-parameter', 'core-pattern']);
+      const core = await steps(context, watch, 'kernel.parameter.change', [
+        'kernel-parameter',
+        'core-pattern',
+      ]);
       assert.deepEqual(
         core.told.map((attributes) => attributes['agentsmith.kernel.parameter.value']),
         core.made.map(({ value }) => value),

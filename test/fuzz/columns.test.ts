@@ -14,8 +14,14 @@ import {
   fileType,
   fileValues,
   forkValues,
+  helperValues,
+  kexecValues,
   moduleValues,
+  mountValues,
+  namespaceValues,
+  parameterValues,
   ptraceValues,
+  socketValues,
 } from '../support/arbitraries.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { LANES, straightAndReadable } from '../support/lanes.ts';
@@ -32,9 +38,15 @@ import {
   exit,
   file,
   fork,
+  helperChange,
   introduction,
+  kexecLoad,
   moduleLoad,
+  mount,
+  namespaceChange,
+  parameterChange,
   ptrace,
+  socketConnect,
 } from '../support/records.ts';
 
 const lanes = fc.constantFrom(...LANES);
@@ -50,6 +62,12 @@ const RECORDS: Readonly<Record<string, [number, fc.Arbitrary<Buffer>]>> = {
   ptrace: [2000, ptraceValues.map(ptrace)],
   'module load': [1500, moduleValues.map(moduleLoad)],
   'BPF load': [1500, bpfValues.map(bpfLoad)],
+  'namespace change': [1500, namespaceValues.map(namespaceChange)],
+  mount: [1500, mountValues.map(mount)],
+  'parameter change': [1000, parameterValues.map(parameterChange)],
+  'helper change': [500, helperValues.map(helperChange)],
+  'kexec load': [1000, kexecValues.map(kexecLoad)],
+  'socket connect': [2000, socketValues.map(socketConnect)],
   'a file event': [3000, fc.tuple(fileValues, fileType).map(([values, type]) => file(values, type))],
 };
 
@@ -83,6 +101,9 @@ describe('for any record, straight bytes are those of the official serializer:',
       ptraceValues.map(ptrace),
       moduleValues.map(moduleLoad),
       bpfValues.map(bpfLoad),
+      namespaceValues.map(namespaceChange),
+      mountValues.map(mount),
+      socketValues.map(socketConnect),
       fc.tuple(fileValues, fileType).map(([values, type]) => file(values, type)),
     );
     fuzz(

@@ -13,6 +13,7 @@ import { EXECUTABLE_ATTRIBUTES, pidOf, type Truth } from '../support/truth.ts';
 import { openWatch, type Watch, type WatchedRecord } from '../support/watch.ts';
 
 const MOUNT = 'agentsmith.filesystem.mount';
+const EVENTS = ['process.exec', 'process.exit', 'filesystem.mount'];
 
 /** One call, as test/kernel/triggers/filesystem-mount.c tells it. */
 interface Deed extends Truth {
@@ -54,7 +55,7 @@ for (const tier of TIERS) {
 
     before(function () {
       if (process.getuid!() !== 0) skip(this, 'only root may mount');
-      watch = openWatch(this, { trampolines: tier === 'A' });
+      watch = openWatch(this, { trampolines: tier === 'A', events: EVENTS });
     });
 
     beforeEach(function () {

@@ -29,7 +29,10 @@ for (const tier of TIERS) {
     let watch: Watch;
 
     before(function () {
-      watch = openWatch(this, { trampolines: tier === 'A' });
+      watch = openWatch(this, {
+        trampolines: tier === 'A',
+        events: ['process.exec', 'process.exit', 'kernel.kexec.load'],
+      });
     });
 
     after(() => watch?.close());

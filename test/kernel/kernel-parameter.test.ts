@@ -9,7 +9,7 @@ import { skip } from '../support/skip.ts';
 import { TIERS } from '../support/tiers.ts';
 import { scaled } from '../support/triggers.ts';
 import { pidOf, type Truth } from '../support/truth.ts';
-import { openWatch, type Watch, type WatchOptions } from '../support/watch.ts';
+import { openWatch, type Watch } from '../support/watch.ts';
 
 const PARAMETER = 'agentsmith.kernel.parameter.change';
 const HELPER = 'agentsmith.kernel.helper.change';
@@ -32,55 +32,48 @@ async function deedOf(context: Mocha.Context, watch: Watch, event: string, args:
   return { deed, record: watch.find(event, (r) => r.attributes['process.pid'] === pidOf(deed.proc)) };
 }
 
-const PROFILES: readonly (readonly [string, WatchOptions])[] = [
-  [
-    'without a hook on system calls',
-    { trampolines: false, events: ['process.exec', 'process.exit', 'kernel.parameter.change'] },
-  ],
-  ['with every event', {}],
-];
+describe('kernel.parameter.change without a hook on system calls', function () {
+  this.timeout(scaled(30_000));
+  let watch: Watch;
 
-for (const [profile, options] of PROFILES) {
-  describe(`kernel.parameter.change ${profile}`, function () {
-    this.timeout(scaled(30_000));
-    let watch: Watch;
-
-    before(function () {
-      if (process.getuid!() !== 0) skip(this, 'only root may write parameters');
-      watch = openWatch(this, options);
+  before(function () {
+    if (process.getuid!() !== 0) skip(this, 'only root may write parameters');
+    watch = openWatch(this, {
+      trampolines: false,
+      events: ['process.exec', 'process.exit', 'kernel.parameter.change'],
     });
-
-    after(() => watch?.close());
-
-    for (const [way, severity] of [
-      ['core-pattern', 13],
-      ['setting', 9],
-      ['long', 9],
-    ] as const) {
-      it(`tells what is written and what was there: ${way}`, async function () {
-        const { deed, record } = await deedOf(this, watch, PARAMETER, [way]);
-        const value = deed.value.slice(0, 1023);
-        const shown = record.body!.slice(record.body!.indexOf(' → ') + 3);
-        expectRecord(watch, record, {
-          severity,
-          program: 'kernel_parameter',
-          full: false,
-          lean: false,
-          own: {
-            'agentsmith.kernel.parameter.name': deed.name,
-            'agentsmith.kernel.parameter.value': value || undefined,
-            'agentsmith.kernel.parameter.old_value': deed.old || undefined,
-            'agentsmith.kernel.parameter.truncated': value.length < deed.value.length || undefined,
-          },
-          body: `${deed.name}${deed.old && `: ${deed.old}`}${value && ` → ${shown}`}`,
-          proc: deed.proc,
-        });
-        assert.ok(value.startsWith(shown) || shown.startsWith('…') || shown.endsWith('…'));
-        expectBetween(watch, record, deed.began, deed.ended);
-      });
-    }
   });
-}
+
+  after(() => watch?.close());
+
+  for (const [way, severity] of [
+    ['core-pattern', 13],
+    ['setting', 9],
+    ['long', 9],
+  ] as const) {
+    it(`tells what is written and what was there: ${way}`, async function () {
+      const { deed, record } = await deedOf(this, watch, PARAMETER, [way]);
+      const value = deed.value.slice(0, 1023);
+      const shown = record.body!.slice(record.body!.indexOf(' → ') + 3);
+      expectRecord(watch, record, {
+        severity,
+        program: 'kernel_parameter',
+        full: false,
+        lean: false,
+        own: {
+          'agentsmith.kernel.parameter.name': deed.name,
+          'agentsmith.kernel.parameter.value': value || undefined,
+          'agentsmith.kernel.parameter.old_value': deed.old || undefined,
+          'agentsmith.kernel.parameter.truncated': value.length < deed.value.length || undefined,
+        },
+        body: `${deed.name}${deed.old && `: ${deed.old}`}${value && ` → ${shown}`}`,
+        proc: deed.proc,
+      });
+      assert.ok(value.startsWith(shown) || shown.startsWith('…') || shown.endsWith('…'));
+      expectBetween(watch, record, deed.began, deed.ended);
+    });
+  }
+});
 
 for (const tier of TIERS) {
   describe(`kernel.helper.change on tier ${tier}`, function () {
@@ -90,7 +83,10 @@ for (const tier of TIERS) {
 
     before(function () {
       if (process.getuid!() !== 0) skip(this, 'only root may mount control groups');
-      watch = openWatch(this, { trampolines: tier === 'A' });
+      watch = openWatch(this, {
+        trampolines: tier === 'A',
+        events: ['process.exec', 'process.exit', 'kernel.helper.change'],
+      });
       folder = realpathSync(mkdtempSync(join(tmpdir(), 'helper-')));
     });
 

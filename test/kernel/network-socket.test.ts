@@ -16,7 +16,10 @@ for (const tier of TIERS) {
     let folder: string;
 
     before(function () {
-      watch = openWatch(this, { trampolines: tier === 'A' });
+      watch = openWatch(this, {
+        trampolines: tier === 'A',
+        events: ['process.exec', 'process.exit', 'network.socket.connect'],
+      });
     });
 
     beforeEach(() => {

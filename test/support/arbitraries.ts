@@ -21,8 +21,14 @@ import type {
   ExitValues,
   FileValues,
   ForkValues,
+  HelperValues,
+  KexecValues,
   ModuleValues,
+  MountValues,
+  NamespaceValues,
+  ParameterValues,
   PtraceValues,
+  SocketValues,
 } from './records.ts';
 import { FILE_TYPES } from './records.ts';
 
@@ -317,6 +323,67 @@ export const bpfValues: fc.Arbitrary<BpfValues> = fc.record({
   result,
   name: bytes(16),
 });
+
+export const namespaceValues: fc.Arbitrary<NamespaceValues> = fc.record({
+  header,
+  who,
+  childStart: u64,
+  child: u32,
+  call: fc.oneof(fc.nat({ max: 4 }), u32),
+  types: fc.oneof(fc.nat({ max: 255 }), u32),
+  result,
+  now: fc.record({ mnt: u32, net: u32, uts: u32, ipc: u32, pid: u32, cgroup: u32, time: u32, user: u32 }),
+  before: fc.record({ mnt: u32, net: u32, user: u32 }),
+});
+
+export const mountValues: fc.Arbitrary<MountValues> = fc.record({
+  header,
+  who,
+  operation: fc.oneof(fc.nat({ max: 10 }), u32),
+  flags: u32,
+  facts: fc.oneof(fc.nat({ max: 7 }), u32),
+  result,
+  path,
+  name: fc.oneof(path, fc.constant('')),
+  source: bytes(300),
+  type: bytes(64),
+});
+
+export const parameterValues: fc.Arbitrary<ParameterValues> = fc.record({
+  header,
+  who,
+  name: fc.oneof(bytes(256), fc.constant('kernel/core_pattern')),
+  value: bytes(1024),
+  oldValue: bytes(1024),
+  flags: u32,
+});
+
+export const helperValues: fc.Arbitrary<HelperValues> = fc.record({ header, who, path });
+
+export const kexecValues: fc.Arbitrary<KexecValues> = fc.record({
+  header,
+  who,
+  file: path,
+  initrd: path,
+  flags: fc.oneof(fc.nat({ max: 7 }), u32),
+  result,
+});
+
+export const socketValues: fc.Arbitrary<SocketValues> = fc.record({
+  header,
+  who,
+  addr: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+  peer: u32,
+  peerPort: u32,
+  family: fc.oneof(fc.constantFrom(1, 2, 10, 16, 40), u16),
+  type: fc.oneof(fc.nat({ max: 6 }), u16),
+  protocol: u16,
+  flags: fc.oneof(fc.nat({ max: 31 }), u32),
+  result,
+  path,
+  name: fc.oneof(bytes(120), fc.constant('')),
+});
+
 /** With paths of every kind, each with and without a name behind it. */
 export const fileValues: fc.Arbitrary<FileValues> = fc.record({
   header,

@@ -224,3 +224,22 @@ export function batchOf(records: readonly Uint8Array[], margin = 0, filler = 0):
   new Uint8Array(buffer).fill(filler).set(bytes);
   return new RecordBatch(buffer).load(bytes.length, OBSERVED);
 }
+
+export type NamespaceValues = Values<typeof layout.processNamespaceChange>;
+export type MountValues = Values<typeof layout.filesystemMount>;
+export type ParameterValues = Values<typeof layout.kernelParameterChange>;
+export type HelperValues = Values<typeof layout.kernelHelperChange>;
+export type KexecValues = Values<typeof layout.kernelKexecLoad>;
+export type SocketValues = Values<typeof layout.networkSocketConnect>;
+export const namespaceChange = (values: NamespaceValues = {}): Buffer =>
+  record(layout.processNamespaceChange, EventType.PROCESS_NAMESPACE_CHANGE, values);
+export const mount = (values: MountValues = {}): Buffer =>
+  record(layout.filesystemMount, EventType.FILESYSTEM_MOUNT, values);
+export const parameterChange = (values: ParameterValues = {}): Buffer =>
+  record(layout.kernelParameterChange, EventType.KERNEL_PARAMETER_CHANGE, values);
+export const helperChange = (values: HelperValues = {}): Buffer =>
+  record(layout.kernelHelperChange, EventType.KERNEL_HELPER_CHANGE, values);
+export const kexecLoad = (values: KexecValues = {}): Buffer =>
+  record(layout.kernelKexecLoad, EventType.KERNEL_KEXEC_LOAD, values);
+export const socketConnect = (values: SocketValues = {}): Buffer =>
+  record(layout.networkSocketConnect, EventType.NETWORK_SOCKET_CONNECT, values);

@@ -25,7 +25,7 @@ describe('the recording in test/fixtures', () => {
       assert.ok(cwd === undefined || cwd === '/', String(cwd));
       assert.match(
         String(attributes['process.executable.path']),
-        /^\/(usr\/bin\/(dash|bash|true|unshare|perl|setpriv|umount|ln|mkdir|mkfifo|mv|rm)|tmp\/agentsmith-fixture\/kernel-(bpf|module))$/,
+        /^\/(usr\/bin\/(dash|bash|true|unshare|perl|setpriv|umount|ln|mkdir|mkfifo|mv|rm)|tmp\/agentsmith-fixture\/kernel-(bpf|kexec|module|parameter))$/,
       );
     }
   });

@@ -11,8 +11,11 @@ import {
   FileFlag,
   Injection,
   ModuleFlag,
+  MountOperation,
+  NamespaceCall,
   Program,
   PtraceFlag,
+  SocketFlag,
 } from '../../../src/decode/layout.gen.ts';
 import { BLOCK } from '../../../src/enrich/process-block.ts';
 import type { ReadableEvent } from '../../../src/events/event.ts';
@@ -31,7 +34,11 @@ import {
   file,
   introduction,
   moduleLoad,
+  mount,
+  namespaceChange,
+  parameterChange,
   ptrace,
+  socketConnect,
 } from '../../support/records.ts';
 
 const [standard] = LANES;
@@ -404,6 +411,63 @@ describe('kernel.module.load', () => {
     const refused = readable(moduleLoad({ file: '/tmp/a.ko', result: -129 }));
     assert.deepEqual(own(refused, shown), { 'file.path': '/tmp/a.ko', 'error.type': 'EKEYREJECTED' });
     assert.equal(readable(moduleLoad({ result: -9 })).body, 'no file EBADF');
+  });
+});
+
+describe('process.namespace.change', () => {
+  it('warns of who goes into namespaces of others, and names those that changed', () => {
+    const entered = readable(
+      namespaceChange({
+        call: NamespaceCall.SETNS,
+        types: 3,
+        now: { mnt: 21, net: 22 },
+        before: { mnt: 31 },
+      }),
+    );
+    assert.equal(entered.severityNumber, 13);
+    assert.equal(entered.body, 'setns mnt net');
+    assert.deepEqual(own(entered, /namespace\.(c|new|old)/), {
+      'agentsmith.namespace.call': 'setns',
+      'agentsmith.namespace.changed': ['mnt', 'net'],
+      'agentsmith.namespace.new.mnt.inode': '21',
+      'agentsmith.namespace.old.mnt.inode': '31',
+      'agentsmith.namespace.new.net.inode': '22',
+    });
+    assert.equal(readable(namespaceChange({ call: NamespaceCall.UNSHARE, types: 1 })).severityNumber, 9);
+  });
+});
+
+describe('filesystem.mount', () => {
+  it('marks what is the word of the caller, and that alone', () => {
+    const event = readable(
+      mount({ operation: MountOperation.MOUNT, facts: 7, path: '/srv', name: 'x', source: 'none' }),
+    );
+    assert.deepEqual(own(event, /mount|unverified|unresolved|file/), {
+      'agentsmith.mount.operation': 'mount',
+      'file.path': '/srv/x',
+      'agentsmith.mount.source': 'none',
+      'agentsmith.file.unresolved': true,
+      'agentsmith.unverified': ['file.path', 'agentsmith.mount.source'],
+    });
+  });
+});
+
+describe('kernel.parameter.change', () => {
+  it('warns where the kernel starts a program by it', () => {
+    const grave = readable(
+      parameterChange({ name: 'kernel/core_pattern', oldValue: 'core', value: '|/tmp/x' }),
+    );
+    assert.equal(grave.severityNumber, 13);
+    assert.equal(grave.body, 'kernel/core_pattern: core → |/tmp/x');
+    assert.equal(readable(parameterChange({ name: 'vm/swappiness', value: '1' })).severityNumber, 9);
+  });
+});
+
+describe('network.socket.connect', () => {
+  it('shows a name that is no file as ss does', () => {
+    const flags = SocketFlag.PEER_KNOWN | SocketFlag.ABSTRACT;
+    const event = readable(socketConnect({ family: 1, type: 1, flags, name: 'x\0y' }));
+    assert.equal(event.attributes['network.peer.address'], '@x\0y');
   });
 });
 

@@ -3,7 +3,14 @@
 // makes of the readable event, for whole requests. Which values come out is left to columns.test.ts and the kernel
 // tests; more values than here: test/fuzz/columns.test.ts.
 import assert from 'node:assert/strict';
-import { ExecFlag, Injection, ModuleFlag } from '../../../src/decode/layout.gen.ts';
+import {
+  ExecFlag,
+  Injection,
+  ModuleFlag,
+  MountOperation,
+  NamespaceCall,
+  SocketFlag,
+} from '../../../src/decode/layout.gen.ts';
 import { MESSAGES } from '../../support/dns-messages.ts';
 import {
   BIND_FLAGS,
@@ -28,9 +35,15 @@ import {
   FILE_TYPES,
   file,
   fork,
+  helperChange,
   introduction,
+  kexecLoad,
   moduleLoad,
+  mount,
+  namespaceChange,
+  parameterChange,
   ptrace,
+  socketConnect,
 } from '../../support/records.ts';
 
 const V6 = Buffer.from('20010db8000000000001000000000001', 'hex');
@@ -176,6 +189,61 @@ const STORIES: Readonly<Record<string, readonly Buffer[]>> = {
   'a BPF program': [bpfLoad({ id: 4_000_000_000, type: 26, name: 'sixteen_letters_' })],
   'a BPF program without a name, of a type to come': [bpfLoad({ id: 1, type: 77 })],
   'a BPF program that was refused': [bpfLoad({ result: -1 })],
+  'namespaces that all changed': [
+    namespaceChange({
+      childStart: (1n << 64n) - 1n,
+      child: 7402,
+      call: NamespaceCall.CLONE,
+      types: 255,
+      now: { mnt: 0xffffffff, net: 1, uts: 2, ipc: 3, pid: 4, cgroup: 5, time: 6, user: 7 },
+      before: { mnt: 11, net: 12, uts: 13, ipc: 14, pid: 15, cgroup: 16, time: 17, user: 0 },
+    }),
+  ],
+  'a setns that failed': [namespaceChange({ call: NamespaceCall.SETNS, types: 1, result: -1 })],
+  'an unshare of which nothing is known': [namespaceChange({ call: 99, types: 0, result: -22 })],
+  'a mount with everything': [
+    mount({
+      operation: MountOperation.BIND,
+      flags: 0xffffffff,
+      facts: 7,
+      result: -1,
+      path: '/srv',
+      name: BAD,
+      source: BAD,
+      type: BAD,
+    }),
+  ],
+  'a mount without a place': [mount({ operation: MountOperation.FSMOUNT, source: 'x', type: 'tmpfs' })],
+  'a mount of which nothing is known': [mount({ operation: 99, result: -38 })],
+  'a parameter with everything': [
+    parameterChange({ name: 'kernel/core_pattern', value: BAD, oldValue: BAD, flags: 1 }),
+  ],
+  'a parameter without a name': [parameterChange({})],
+  'a helper': [helperChange({ path: BAD }), helperChange({})],
+  'kernels to come': [
+    kexecLoad({ file: BAD, initrd: '/boot/initrd', flags: 0, result: -8 }),
+    kexecLoad({ flags: 1 }),
+    kexecLoad({ flags: 2 }),
+    kexecLoad({ flags: 7 }),
+  ],
+  'sockets of every kind': [
+    ...[1, 2, 10, 16, 40, 99].map((family) =>
+      socketConnect({
+        family,
+        type: 1,
+        protocol: 15,
+        peer: 0xffffffff,
+        peerPort: 0xffffffff,
+        addr: Buffer.alloc(16, 0xfd),
+        flags: SocketFlag.PEER_KNOWN | SocketFlag.UNVERIFIED | SocketFlag.FAILED,
+        result: -111,
+        path: '/run',
+        name: BAD,
+      }),
+    ),
+    socketConnect({ family: 1, flags: SocketFlag.PEER_KNOWN | SocketFlag.ABSTRACT, name: BAD }),
+    socketConnect({ family: 1, flags: SocketFlag.RESULT_UNKNOWN, type: 77 }),
+  ],
   'files of which all is known': FILE_TYPES.map((type) =>
     file(
       {
