@@ -57,7 +57,11 @@ struct {
 	__type(value, struct connect_attempt);
 } datagram_calls SEC(".maps") __weak;
 
-/* Where a process has sent datagrams without a connect, by which socket. Who is evicted is told again. */
+/*
+ * Where a process has sent datagrams without a connect, by which socket, and who has written to a socket of its own accord.
+ * Who is evicted is told again.
+ */
+#define WROTE_FIRST 0           /* for the process */
 struct datagram_key {
 	u64 cookie;
 	u8 address[16];

@@ -11,8 +11,10 @@
  * Why a call fails at once only its return tells: fexit on tcp_v4_connect and its like (tier A; of UDP the source port as
  * well), or the exit of connect where system calls are watched anyway (tier B).
  * UDP without a connect: cgroup/sendmsg4 and sendmsg6 see each datagram that has an address of its own; the first of a
- * process by a socket to an address is told, so a stream of them costs one lookup each.
- * Kernels: 5.11 (socket storage in tracing programs). Escapes: AF_PACKET and raw sockets, ping sockets.
+ * process by a socket to an address is told, so a stream of them costs one lookup each. Whoever has written to the socket
+ * before (cgroup/recvmsg4 and recvmsg6) is answered and not connected to: else each answer of a resolver were a connect.
+ * Kernels: 5.11 (socket storage in tracing programs). Escapes: AF_PACKET and raw sockets, ping sockets;
+ * datagrams to an address from which the socket has received one, be it forged by who may send raw packets.
  */
 #include "../lib/send.h"
 #include "../lib/sock.h"
@@ -239,20 +241,31 @@ static __noinline int report_send(struct bpf_sock_addr *ctx, const u32 *address,
 	return 1;
 }
 
-/* Not inlined, as what follows: each needs stack of its own. */
-static __noinline int is_first(struct bpf_sock_addr *ctx, const u32 *address, u16 family)
+static __always_inline void datagram_key(struct datagram_key *key, struct bpf_sock_addr *ctx, const u32 *address,
+					 u16 family, u32 tgid)
 {
-	struct datagram_key key = {
+	*key = (struct datagram_key){
 		.cookie = bpf_get_socket_cookie(ctx),
-		.tgid = bpf_get_current_pid_tgid() >> 32,
+		.tgid = tgid,
 		.port = ctx->user_port,
 		.family = family,
 	};
-	u32 seen = 1;
+	__builtin_memcpy(key->address, address, sizeof(key->address));
+}
 
-	__builtin_memcpy(key.address, address, sizeof(key.address));
+/* Not inlined, as what follows: each needs stack of its own. */
+static __noinline int is_first(struct bpf_sock_addr *ctx, const u32 *address, u16 family)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32, seen = 1;
+	struct datagram_key key;
+
+	datagram_key(&key, ctx, address, family, tgid);
 	if (bpf_map_lookup_elem(&datagrams, &key))
 		return false;
+	key.tgid = WROTE_FIRST;
+	if (bpf_map_lookup_elem(&datagrams, &key))
+		return false;
+	key.tgid = tgid;
 	bpf_map_update_elem(&datagrams, &key, &seen, BPF_ANY);
 	introduce_current(bpf_get_current_task_btf());
 	return true;
@@ -280,6 +293,34 @@ int network_connect_send6(struct bpf_sock_addr *ctx)
 	u32 address[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
 
 	return send(ctx, AF_INET6, address);
+}
+
+static __always_inline int receive(struct bpf_sock_addr *ctx, u16 family, const u32 *address)
+{
+	struct datagram_key key;
+	u32 seen = 1;
+
+	datagram_key(&key, ctx, address, family, WROTE_FIRST);
+	if (!bpf_map_lookup_elem(&datagrams, &key))
+		bpf_map_update_elem(&datagrams, &key, &seen, BPF_ANY);
+	return 1;
+}
+
+SEC("cgroup/recvmsg4")
+int network_connect_receive4(struct bpf_sock_addr *ctx)
+{
+	u32 address[4] = { ctx->user_ip4 };
+
+	return receive(ctx, AF_INET, address);
+}
+
+SEC("cgroup/recvmsg6")
+int network_connect_receive6(struct bpf_sock_addr *ctx)
+{
+	u32 address[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
+	u32 mapped[4] = { address[3] };
+
+	return is_mapped(address) ? receive(ctx, AF_INET, mapped) : receive(ctx, AF_INET6, address);
 }
 
 /* TRACE_EVENT(inet_sock_set_state): include/trace/events/sock.h */

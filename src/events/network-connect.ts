@@ -22,7 +22,7 @@ export const networkConnect: EventDefinition = {
   dataType: 42,
   severity: Severity.INFO,
   about:
-    'A program connected a socket, or tried to: the final result, never the mere attempt. Over UDP also without a connect: the first datagram of a process, by this socket, to this address.',
+    'A program connected a socket, or tried to: the final result, never the mere attempt. Over UDP also without a connect: the first datagram of a process, by this socket, to an address that has not written to it before.',
   highVolume: true,
   attributes: {
     [at.ATTR_NETWORK_TRANSPORT]: oneOf(c.protocol, { 6: 'tcp', 17: 'udp', 262: 'tcp' }),
@@ -48,6 +48,8 @@ export const networkConnect: EventDefinition = {
       'network_connect6',
       'network_connect_send4',
       'network_connect_send6',
+      'network_connect_receive4',
+      'network_connect_receive6',
       'network_connect_release',
       'network_connect_pending',
     ],

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { attempts, connectsOf, expectConnect } from '../support/connect.ts';
 import { scaled } from '../support/triggers.ts';
+import { pidOf } from '../support/truth.ts';
 import { openWatch, type Watch } from '../support/watch.ts';
 
 describe('network.connect of a datagram, without a hook on system calls', function () {
@@ -44,6 +45,18 @@ describe('network.connect of a datagram, without a hook on system calls', functi
     const [attempt] = await attempts(this, watch, 'datagram', 'twice');
     assert.equal(connectsOf(watch, attempt!).length, 1);
   });
+
+  for (const host of ['127.0.0.1', '::1']) {
+    it(`does not tell an answer: ${host}`, async function () {
+      const [attempt] = await attempts(this, watch, 'datagram', 'answer', host);
+      assert.equal(connectsOf(watch, attempt!).length, 2);
+      const own = watch.all(
+        'agentsmith.network.connect',
+        ({ attributes }) => attributes['process.pid'] === pidOf(attempt!.proc),
+      );
+      assert.equal(own.length, 2);
+    });
+  }
 
   it('tells each address that a socket sends to', async function () {
     const made = await attempts(this, watch, 'datagram', 'two');

@@ -41,6 +41,18 @@ int main(int argc, char **argv)
 	int fd = MUST(socket(address_of(host, 0).any.sa_family, SOCK_DGRAM, 0));
 
 	send_to(way, host, fd, bound(own, SOCK_DGRAM, 0, -1));
+	if (!strcmp(way, "answer")) {
+		/* Whoever was written to answers, which is no connect. */
+		struct sockaddr_storage from;
+		socklen_t size = sizeof(from);
+		int other = bound(own, SOCK_DGRAM, 0, -1);
+		union address to = address_of(host, port_of(other));
+		char got[6];
+
+		MUST(sendto(fd, "stolen", 6, 0, &to.any, address_size(&to)));
+		MUST(recvfrom(other, got, sizeof(got), 0, (void *)&from, &size));
+		MUST(sendto(other, got, sizeof(got), 0, (void *)&from, size));
+	}
 	if (!strcmp(way, "two"))
 		send_to(way, host, fd, bound(own, SOCK_DGRAM, 0, -1));
 	return 0;
