@@ -228,6 +228,14 @@ const KNOWLEDGE: readonly (readonly [string, string, string, string])[] = [
   ],
   ['source port of a connected UDP socket', 'no', 'no', 'yes'],
   ['failed bind', 'no', "yes; the address is the caller's memory", 'no'],
+  [
+    'unshare, setns, mount, kexec, UNIX and other sockets',
+    'no (children that are born into namespaces: yes)',
+    "yes; texts of mount(2), and addresses of connects that failed, are the caller's memory",
+    'yes, as the kernel copied them; of vsock the attempt alone',
+  ],
+  ['writes to /proc/sys, with both values', 'yes', 'yes', 'yes'],
+  ['namespaces before an unshare or setns', '', 'no', 'yes'],
   ['gain of privileges by exec', 'yes', 'yes', 'yes'],
   [
     'gain of privileges by a system call',

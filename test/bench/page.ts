@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { cpus, release, totalmem } from 'node:os';
 import { type Figure, short } from './figures.ts';
+import { KINDS, PEERS } from './peer-table.ts';
 
 /** A set target: at most so much, or at least. */
 interface Target {
@@ -71,6 +72,29 @@ function original(figures: readonly Figure[]): string[] {
   });
 }
 
+/** µs of an event and what was lost of it: `12.3 (0.5 % lost)`. */
+function bill(figures: readonly Figure[], name: string): string {
+  const [total, lost] = [find(figures, name), find(figures, `${name}.lost`)];
+  if (!total) return '–';
+  return `${short(total.value)}${lost && lost.value > 0 ? ` (${short(lost.value)} % lost)` : ''}`;
+}
+
+/** One row for each agent that ran. */
+function peerRows(figures: readonly Figure[]): string[] {
+  return PEERS.map(({ name }) => name)
+    .filter((name) => find(figures, `bill.ready.${name}`))
+    .map((name) =>
+      row(
+        name,
+        ...KINDS.flatMap((kind) =>
+          ['paced', 'full'].map((pace) => bill(figures, `bill.${kind}.${pace}.${name}`)),
+        ),
+        short(find(figures, `bill.ready.${name}`)!.value),
+        short(find(figures, `bill.rss.${name}`)!.value),
+      ),
+    );
+}
+
 /** docs/performance.md of a run: nothing in it names the machine it ran on. */
 export function page(figures: readonly Figure[]): string {
   const [cpu] = cpus();
@@ -80,13 +104,18 @@ export function page(figures: readonly Figure[]): string {
 
 ${cpu?.model ?? 'unknown CPU'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}.
 Virtual machines share their cores with others: a figure of one run can be 40 % off. What is compared (\`ratio\`) ran in turns.
-Repeat it: \`npm run bench\` as root, about eleven minutes.
+Repeat it: \`npm run bench\` as root, about twenty minutes.
 
 ## Figures
 
 ${row('figure', 'value', 'unit', 'ratio', 'against')}
 ${row('---', '---:', '---', '---:', '---')}
-${figures.map((f) => row(f.name, short(f.value), f.unit, f.ratio === null ? '' : `×${short(f.ratio)}`, f.against ?? '')).join('\n')}
+${figures
+  .filter(({ name }) => !name.startsWith('bill.'))
+  .map((f) =>
+    row(f.name, short(f.value), f.unit, f.ratio === null ? '' : `×${short(f.ratio)}`, f.against ?? ''),
+  )
+  .join('\n')}
 
 ## Targets
 
@@ -102,6 +131,19 @@ another kernel, so they orient and do not compare.
 ${row('hook of the original', 'original', 'ours', 'figure')}
 ${row('---', '---:', '---:', '---')}
 ${original(figures).join('\n')}
+
+## Beside others
+
+The whole bill of an event, µs of CPU: the agent's own, and what the program that makes the events needs more than without it.
+Connections, files and programs, each at a steady rate (5,000/s; programs 300/s) and as fast as they can be made, in turns; what
+could not be fetched or does not run here has no row. These do not do the same: agentsmith is the default (every record with its
+process, redacted, over OTLP to a receiver, with hooks for twenty other events), bpftrace three probes that print four fields,
+homemade the same lines through Node and the stock SDK to the same receiver, auditd rules for the one program that makes the
+events, in its own text. Other agents join by a line in \`test/bench/peer-table.ts\`.
+
+${row('agent', ...KINDS.flatMap((kind) => [`${kind}, steady`, `${kind}, full speed`]), 'first event, ms', 'RSS, MiB')}
+${row('---', ...KINDS.flatMap(() => ['---:', '---:']), '---:', '---:')}
+${peerRows(figures).join('\n')}
 
 ## How it is measured
 
@@ -124,6 +166,13 @@ ${original(figures).join('\n')}
   the cores.
 - **idle**: the CLI sending to a receiver for 60 s; \`idle.events\` is what others on the machine caused. The pages of the ring are
   mapped twice: \`idle.rss\` is without them.
+- **macro**: CPU (user and system time of the whole job) and wall time of twelve compilations of a C file, and of a tree of several
+  thousand files that is unpacked and deleted, with the agent as it starts by default, sending to a receiver, and without it;
+  seven rounds in turns.
+- **peers**: user and system time of all processes of an agent (of auditd with the kernel's kauditd) while 15,000 connections or
+  files and 900 programs are made at the steady rate, and 40,000, 60,000 and 2,000 at full speed, and until no more of them
+  arrive; median of three rounds. What is made and does not arrive is lost; OTLP receivers are not on the bill, files are.
+  "First event": from the start of the agent until an event that happened meanwhile has arrived.
 - **start**: from the start of the process until it says that everything is attached, median of five.
 `;
 }

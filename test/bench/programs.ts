@@ -9,7 +9,7 @@ const run = promisify(execFile);
 const SOURCES = join(repository, 'test/bench/programs');
 const BUILT = join(repository, 'build/bench');
 
-/** Path of a small C program, compiled when its source is newer. */
+/** Path of a program of test/bench/programs, compiled when its source is newer. */
 export function programPath(name: string): string {
   const source = join(SOURCES, `${name}.c`);
   const path = join(BUILT, name);

@@ -2,7 +2,7 @@
 /*
  * Behind `npm run bench`:
  *
- *   npm run bench                        every part, one table; about eleven minutes
+ *   npm run bench                        every part, one table; about twenty minutes
  *   npm run bench -- --only heap,tax     some parts
  *   npm run bench -- --only backends     Collector, Kafka, Loki behind the agent: not among "every part"
  *   npm run bench -- --json FILE         also one line of JSON for each figure
@@ -18,14 +18,16 @@ import { type Figure, type Part, table } from './figures.ts';
 import { handler } from './handler.ts';
 import { heap } from './heap.ts';
 import { idle } from './idle.ts';
+import { macro } from './macro.ts';
 import { page } from './page.ts';
+import { peers } from './peers.ts';
 import { pipeline } from './pipeline.ts';
 import { rate } from './rate.ts';
 import { redact } from './redact.ts';
 import { start } from './start.ts';
 import { tax } from './tax.ts';
 
-const PARTS: readonly Part[] = [handler, tax, pipeline, redact, heap, rate, idle, start];
+const PARTS: readonly Part[] = [handler, tax, pipeline, redact, heap, rate, idle, start, macro, peers];
 /** Builds brokers, and measures others' programs more than ours: only when it is asked for. */
 const ASKED: readonly Part[] = [backends];
 

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// A receiver in a process of its own: tells its URL, and when it is asked how many records of each event came.
+import { OtlpSink } from '../support/otlp-sink.ts';
+import { childArgument } from './child.ts';
+
+/** What its parent gives: names of events. */
+export interface BillReceiverOptions {
+  readonly events: readonly string[];
+}
+
+const { events } = childArgument<BillReceiverOptions>();
+/** LogRecord.event_name: field 12, its length, and itself. */
+const marks = events.map((name) => Buffer.from(`\x62${String.fromCharCode(name.length)}${name}`, 'latin1'));
+const counts: Record<string, number> = Object.fromEntries(events.map((name) => [name, 0]));
+const sink = await OtlpSink.start({ counting: true });
+sink.respond(({ bytes, signal }) => {
+  for (const [i, mark] of signal === 'logs' ? marks.entries() : [])
+    for (let at = bytes.indexOf(mark); at >= 0; at = bytes.indexOf(mark, at + mark.length))
+      counts[events[i]!]!++;
+  return undefined;
+});
+process.once('disconnect', () => process.exit());
+process.on('error', () => process.exit());
+process.on('message', () => process.send?.(counts));
+process.send?.({ url: sink.url });

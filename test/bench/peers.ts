@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { Child } from './child.ts';
+import { type BenchOptions, type Figure, median, type Part, plain, short } from './figures.ts';
+import { type BillKind, KINDS, PEERS, type Peer, toolsFor } from './peer-table.ts';
+import { cpuOf, rssOf, tree } from './processes.ts';
+import { programPath } from './programs.ts';
+
+const run = promisify(execFile);
+const MIB = 1 << 20;
+
+/** Events a second, and how many; an exec takes so long that nothing reaches 5,000. 0 = as fast as it can. */
+const PACES: Readonly<
+  Record<BillKind, Readonly<Record<'paced' | 'full', readonly [rate: number, count: number]>>>
+> = {
+  connect: { paced: [5000, 15_000], full: [0, 40_000] },
+  file: { paced: [5000, 15_000], full: [0, 60_000] },
+  exec: { paced: [300, 900], full: [0, 2000] },
+};
+type Pace = 'paced' | 'full';
+
+/** What the program of the workload says. */
+interface Made {
+  readonly made: number;
+  readonly cpuSeconds: number;
+}
+
+/** One measurement of one agent. */
+interface Bill {
+  /** µs for each event that was made: the agent's own, and what it added to the workload. */
+  readonly agent: number;
+  readonly workload: number;
+  /** Of what was made, in percent. */
+  readonly lost: number;
+}
+
+/** An agent that runs, and what came of it so far. */
+class Running {
+  readonly folder: string = mkdtempSync(join(tmpdir(), 'agentsmith-bench-'));
+  readonly #peer: Peer;
+  readonly #out: string;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #receiver: Child;
+  #child: ChildProcess | undefined;
+  rss = 0;
+
+  private constructor(peer: Peer, receiver: Child, url: string) {
+    this.#peer = peer;
+    this.#receiver = receiver;
+    this.#out = join(this.folder, 'out');
+    const tools = toolsFor(peer.packages);
+    const libraries = ['usr/lib', 'lib'].map((path) => join(tools, path, 'x86_64-linux-gnu')).join(':');
+    this.#env = {
+      PATH: process.env.PATH,
+      OUT: this.#out,
+      URL: url,
+      WORKLOAD: programPath('bill'),
+      FOLDER: this.folder,
+      TOOLS: tools,
+      ...(peer.packages.length > 0 && { LD_LIBRARY_PATH: libraries }),
+    };
+  }
+
+  /** @throws with the reason when it cannot be had, or does not run here */
+  static async start(peer: Peer): Promise<{ running: Running; readyMs: number }> {
+    const events = Object.values(peer.counts).filter((mark) => typeof mark === 'string');
+    const receiver = new Child('bill-receiver.ts', { events });
+    const { url } = await receiver.next<{ url: string }>();
+    const running = new Running(peer, receiver, url);
+    try {
+      return { running, readyMs: await running.#launch() };
+    } catch (error) {
+      await running.stop();
+      throw error;
+    }
+  }
+
+  /** Until the first of its events has come. */
+  async #launch(): Promise<number> {
+    const began = performance.now();
+    let said = '';
+    const child = spawn('bash', ['-c', this.#peer.command], {
+      env: this.#env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      detached: true,
+    });
+    this.#child = child;
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-2000)));
+    while ((await this.count('file')) === 0) {
+      if (child.exitCode !== null) throw new Error(`it ended: ${said.trim().split('\n').at(-1)}`);
+      if (performance.now() - began > 30_000) throw new Error(`it shows nothing in 30 s: ${said.trim()}`);
+      await work('file', 1, 0, this.folder);
+      await delay(20);
+    }
+    return performance.now() - began;
+  }
+
+  async count(kind: BillKind): Promise<number> {
+    const mark = this.#peer.counts[kind];
+    if (typeof mark === 'string') {
+      this.#receiver.send({});
+      return (await this.#receiver.next<Record<string, number>>())[mark]!;
+    }
+    if (!existsSync(this.#out)) return 0;
+    return readFileSync(this.#out, 'latin1')
+      .split('\n')
+      .filter((line) => mark.test(line)).length;
+  }
+
+  /** Makes events, and waits until no more of them come. */
+  async bill(kind: BillKind, [rate, count]: readonly [number, number], base: number): Promise<Bill> {
+    const pids = tree(this.#child!.pid!, this.#peer.threads);
+    const [before, cpu] = [await this.count(kind), cpuOf(pids)];
+    const { made, cpuSeconds } = await work(kind, count, rate, this.folder);
+    this.rss = Math.max(this.rss, rssOf(pids));
+    let seen = -1;
+    let now = await this.count(kind);
+    for (let still = 0; still < 5 && now - before < made; still = now === seen ? still + 1 : 0) {
+      seen = now;
+      await delay(300);
+      now = await this.count(kind);
+    }
+    this.rss = Math.max(this.rss, rssOf(pids));
+    return {
+      agent: ((cpuOf(pids) - cpu) / made) * 1e6,
+      workload: (cpuSeconds / made) * 1e6 - base,
+      lost: Math.max(0, 1 - (now - before) / made) * 100,
+    };
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#child;
+    if (child && child.exitCode === null) {
+      const ended = new Promise((resolve) => child.once('close', resolve));
+      // A group of its own: a pipe of two programs ends as one.
+      const kill = (signal: NodeJS.Signals) => {
+        try {
+          process.kill(-child.pid!, signal);
+        } catch {
+          // It has ended meanwhile.
+        }
+      };
+      kill('SIGTERM');
+      const timer = setTimeout(() => kill('SIGKILL'), 10_000);
+      await ended;
+      clearTimeout(timer);
+    }
+    if (this.#peer.cleanUp !== undefined)
+      execFileSync('bash', ['-c', this.#peer.cleanUp], { env: this.#env, stdio: 'ignore' });
+    await this.#receiver.end();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function work(kind: BillKind, count: number, rate: number, folder: string): Promise<Made> {
+  const { stdout } = await run(programPath('bill'), [kind, `${count}`, `${rate}`, folder], { env: {} });
+  return JSON.parse(stdout) as Made;
+}
+
+/** What the workload costs by itself, µs an event. */
+async function baseline(kind: BillKind, [rate, count]: readonly [number, number]): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'agentsmith-bench-'));
+  try {
+    const { made, cpuSeconds } = await work(kind, count, rate, folder);
+    return (cpuSeconds / made) * 1e6;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** All measurements of one agent. */
+interface Measured {
+  readonly bills: Map<string, Bill[]>;
+  readonly ready: number[];
+  readonly rss: number[];
+}
+
+const PACED: readonly Pace[] = ['paced', 'full'];
+const scaled = ([rate, count]: readonly [number, number], quick: boolean) =>
+  [rate, quick ? Math.ceil(count / 50) : count] as const;
+
+/** One agent, one round: each kind at each pace. */
+async function round(
+  peer: Peer,
+  bases: ReadonlyMap<string, number>,
+  quick: boolean,
+  into: Measured,
+): Promise<void> {
+  const { running, readyMs } = await Running.start(peer);
+  try {
+    into.ready.push(readyMs);
+    for (const kind of KINDS)
+      for (const pace of PACED) {
+        const key = `${kind}.${pace}`;
+        const bill = await running.bill(kind, scaled(PACES[kind][pace], quick), bases.get(key)!);
+        into.bills.set(key, [...(into.bills.get(key) ?? []), bill]);
+      }
+    into.rss.push(running.rss);
+  } finally {
+    await running.stop();
+  }
+}
+
+function figuresOf(name: string, { bills, ready, rss }: Measured): Figure[] {
+  const figures: Figure[] = [];
+  for (const [key, all] of bills) {
+    const of = (what: keyof Bill) => median(all.map((bill) => bill[what]));
+    const total = median(all.map(({ agent, workload }) => agent + workload));
+    figures.push(
+      {
+        ...plain(`bill.${key}.${name}`, total, 'us'),
+        against: `agent ${short(of('agent'))}, added to the workload ${short(of('workload'))}`,
+      },
+      plain(`bill.${key}.${name}.lost`, of('lost'), '%'),
+    );
+  }
+  return [
+    ...figures,
+    plain(`bill.ready.${name}`, median(ready), 'ms'),
+    plain(`bill.rss.${name}`, median(rss) / MIB, 'MiB'),
+  ];
+}
+
+/** The whole bill of an event, of our agent and of others, interleaved in one run. */
+export const peers: Part = {
+  name: 'peers',
+  needsRoot: true,
+  async run({ quick, progress }: BenchOptions) {
+    const found = new Map<string, Measured>();
+    const gone = new Set<string>();
+    for (let turn = 0; turn < (quick ? 1 : 3); turn++) {
+      const bases = new Map<string, number>();
+      for (const kind of KINDS)
+        for (const pace of PACED)
+          bases.set(`${kind}.${pace}`, await baseline(kind, scaled(PACES[kind][pace], quick)));
+      for (const peer of PEERS.filter(({ name }) => !gone.has(name))) {
+        progress(`peers: round ${turn + 1}, ${peer.name}`);
+        const into = found.get(peer.name) ?? { bills: new Map(), ready: [], rss: [] };
+        try {
+          await round(peer, bases, quick, into);
+          found.set(peer.name, into);
+        } catch (error) {
+          // The others are worth having; ours is not left out.
+          if (peer === PEERS[0]) throw error;
+          gone.add(peer.name);
+          progress(`peers: ${peer.name} is left out: ${(error as Error).message}`);
+        }
+      }
+    }
+    return [...found].flatMap(([name, measured]) => figuresOf(name, measured));
+  },
+};
