@@ -14,6 +14,9 @@ const LABEL = 'the original, other machine';
 /** A connection is connect4, every change of its state on both ends, and the release of both sockets. */
 const CONNECT = ['network_connect4', 'network_connect_state', 'network_connect_release'];
 
+/** Of a datagram that names its address: where it leaves, and where somebody asks whose it is. */
+const DATAGRAM = ['network_connect_send4', 'network_connect_receive4'];
+
 /** On tier A: what an open that makes its file passes. */
 const CREATE = ['file_open', 'file_mknod_begin'];
 
@@ -46,13 +49,14 @@ export const handler: Part = {
     const rounds = quick ? 1 : 7;
     const count = quick ? 200 : 2000;
     const found: Record<
-      'exec' | 'exit' | 'fork' | 'connect' | 'dns' | 'foreign' | 'ptrace' | 'file',
+      'exec' | 'exit' | 'fork' | 'connect' | 'datagram' | 'dns' | 'foreign' | 'ptrace' | 'file',
       number[]
     > = {
       exec: [],
       exit: [],
       fork: [],
       connect: [],
+      datagram: [],
       dns: [],
       foreign: [],
       ptrace: [],
@@ -82,6 +86,9 @@ export const handler: Part = {
         const { runs, nanoseconds } = both(messages);
         found.dns.push((nanoseconds - (runs - 2 * count) * foreign) / (2 * count));
         found.foreign.push(foreign);
+        // Nearly each goes where one went before: what a stream of datagrams pays at both of its ends.
+        const ends = DATAGRAM.reduce((sum, program) => sum + packets(program).nanoseconds, 0);
+        found.datagram.push(ends / (2 * count));
         const pokes = await measured(sensor, () => runProgram('storm', 'ptrace', 10 * count));
         found.ptrace.push(pokes(ptrace).nanoseconds / (10 * count));
         found.file.push(await fileHandler(sensor, count));
@@ -94,6 +101,7 @@ export const handler: Part = {
       beside('handler.exec', median(found.exec), 'ns', ORIGINAL.exec, LABEL),
       beside('handler.connect', median(found.connect), 'ns', ORIGINAL.connect, LABEL),
       beside('handler.dns', median(found.dns), 'ns', ORIGINAL.dns, LABEL),
+      plain('handler.datagram', median(found.datagram), 'ns'),
       plain('handler.packet', median(found.foreign), 'ns'),
       plain('handler.file', median(found.file), 'ns'),
       plain('handler.exit', median(found.exit), 'ns'),

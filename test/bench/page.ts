@@ -150,7 +150,8 @@ ${peerRows(figures).join('\n')}
 - **handler**: BPF_ENABLE_STATS while a small program execs or connects in a loop, ns for each run, median of seven rounds. The
   clock of bpf_stats itself adds about 20 ns to each run, which is not subtracted. What is executed has twelve arguments and 24
   environment variables. A connection is connect4, all changes of state on both of its ends, and the release of both sockets:
-  nine runs, so 180 ns are that clock's. Others on the machine are counted too.
+  nine runs, so 180 ns are that clock's. A datagram is one that is sent without connect where others went before. Others on the
+  machine are counted too.
 - **tax**: the best of 100 times 20,000 getpid calls, with every program attached and with none, nine rounds in turns.
 - **pipeline**: user and system time of the whole agent process, all threads, from the bytes of a ring drain until a receiver in
   another process has acknowledged every record, over gRPC or HTTP on loopback, uncompressed where the name does not say
