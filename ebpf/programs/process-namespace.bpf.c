@@ -107,7 +107,7 @@ __noinline int process_namespace__report(struct change *change)
 	e->header.sequence = sequence;
 	e->header.tid = task->pid;
 	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
-	who__fill(&e->who, task);
+	who__current(&e->who, task);
 	e->child = change->child;
 	e->child_start = change->child_start;
 	e->call = change->call;

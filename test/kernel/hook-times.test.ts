@@ -35,6 +35,12 @@ const DEEDS: Readonly<Record<string, readonly [trigger: string, ...args: string[
   'kernel.module.load': ['kernel-module'],
   'kernel.bpf.load': ['kernel-bpf', 'refused'],
   'process.credential.change': ['process-credential', 'setuid'],
+  'network.socket.connect': ['network-socket', 'netlink'],
+  'kernel.kexec.load': ['kernel-kexec', 'memory'],
+  'kernel.parameter.change': ['kernel-parameter', 'setting'],
+  'kernel.helper.change': ['kernel-parameter', 'release-agent', '/mnt'],
+  'process.namespace.change': ['process-namespace', 'unshare', 'uts'],
+  'filesystem.mount': ['filesystem-mount', 'mount', '/mnt'],
 };
 
 /** Of these only some deeds can be known, by hooks of their own. */
