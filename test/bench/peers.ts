@@ -13,6 +13,9 @@ import { programPath } from './programs.ts';
 
 const run = promisify(execFile);
 const MIB = 1 << 20;
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+/** Of 300 ms: nobody is waited for longer. */
+const SETTLE_WAITS = 60;
 
 /** Events a second, and how many; an exec takes so long that nothing reaches 5,000. 0 = as fast as it can. */
 const PACES: Readonly<
@@ -90,6 +93,7 @@ class Running {
       detached: true,
     });
     this.#child = child;
+    for (const signal of SIGNALS) process.once(signal, this.#interrupted);
     child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-2000)));
     while ((await this.count('file')) === 0) {
       if (child.exitCode !== null) throw new Error(`it ended: ${said.trim().split('\n').at(-1)}`);
@@ -118,12 +122,13 @@ class Running {
     const [before, cpu] = [await this.count(kind), cpuOf(pids)];
     const { made, cpuSeconds } = await work(kind, count, rate, this.folder);
     this.rss = Math.max(this.rss, rssOf(pids));
-    let seen = -1;
     let now = await this.count(kind);
-    for (let still = 0; still < 5 && now - before < made; still = now === seen ? still + 1 : 0) {
-      seen = now;
+    let still = 0;
+    for (let waits = 0; waits < SETTLE_WAITS && still < 5 && now - before < made; waits++) {
       await delay(300);
-      now = await this.count(kind);
+      const next = await this.count(kind);
+      still = next === now ? still + 1 : 0;
+      now = next;
     }
     this.rss = Math.max(this.rss, rssOf(pids));
     return {
@@ -133,25 +138,38 @@ class Running {
     };
   }
 
+  /** A group of its own: a pipe of two programs ends as one. */
+  #kill(signal: NodeJS.Signals): void {
+    try {
+      process.kill(-this.#child!.pid!, signal);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+
+  /** When the benchmark itself is ended. */
+  readonly #interrupted = (): never => {
+    this.#kill('SIGKILL');
+    this.#cleanUp();
+    process.exit(130);
+  };
+
+  #cleanUp(): void {
+    if (this.#peer.cleanUp !== undefined)
+      execFileSync('bash', ['-c', this.#peer.cleanUp], { env: this.#env, stdio: 'ignore' });
+  }
+
   async stop(): Promise<void> {
     const child = this.#child;
     if (child && child.exitCode === null) {
       const ended = new Promise((resolve) => child.once('close', resolve));
-      // A group of its own: a pipe of two programs ends as one.
-      const kill = (signal: NodeJS.Signals) => {
-        try {
-          process.kill(-child.pid!, signal);
-        } catch {
-          // It has ended meanwhile.
-        }
-      };
-      kill('SIGTERM');
-      const timer = setTimeout(() => kill('SIGKILL'), 10_000);
+      this.#kill('SIGTERM');
+      const timer = setTimeout(() => this.#kill('SIGKILL'), 10_000);
       await ended;
       clearTimeout(timer);
     }
-    if (this.#peer.cleanUp !== undefined)
-      execFileSync('bash', ['-c', this.#peer.cleanUp], { env: this.#env, stdio: 'ignore' });
+    for (const signal of SIGNALS) process.off(signal, this.#interrupted);
+    this.#cleanUp();
     await this.#receiver.end();
     rmSync(this.folder, { recursive: true, force: true });
   }
