@@ -1,27 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Cli } from '../support/cli.ts';
 import { Child } from './child.ts';
 import { type Figure, type Part, plain } from './figures.ts';
 import { RING_BYTES } from './kernel.ts';
+import { cpuOf, rssOf } from './processes.ts';
 
 const MIB = 1 << 20;
-/** Ticks of a second in /proc/PID/stat (sysconf(_SC_CLK_TCK)): 100 on every Linux. */
-const TICKS = 100;
-
-function rssOf(pid: number): number {
-  const kib = /^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kib) * 1024;
-}
-
-/** Seconds of user and system time. */
-function cpuOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS;
-}
-
 /** The CLI as it is started, sending to a receiver, while nothing of ours happens; others may use the machine. */
 export const idle: Part = {
   name: 'idle',
@@ -38,13 +23,13 @@ export const idle: Part = {
     const cli = await new Cli(['--endpoint', url]).ready();
     try {
       await delay(quick ? 200 : 3000);
-      const [cpu, counted] = [cpuOf(cli.pid), events];
+      const [cpu, counted] = [cpuOf([cli.pid]), events];
       await delay(seconds * 1000);
-      const rss = rssOf(cli.pid);
+      const rss = rssOf([cli.pid]);
       return [
         plain('idle.rss', (rss - 2 * RING_BYTES) / MIB, 'MiB'),
         plain('idle.rss.total', rss / MIB, 'MiB'),
-        plain('idle.cpu', ((cpuOf(cli.pid) - cpu) / seconds) * 100, '%'),
+        plain('idle.cpu', ((cpuOf([cli.pid]) - cpu) / seconds) * 100, '%'),
         plain('idle.events', (events - counted) / seconds, 'events/s'),
       ] satisfies Figure[];
     } finally {
