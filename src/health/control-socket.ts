@@ -147,6 +147,10 @@ function ask(path: string): Promise<string> {
       if (bytes > STATUS_BYTES_MAX) socket.destroy(new ControlError('EBADMSG', `${path}: no agent of ours`));
     });
     socket.on('error', reject);
-    socket.on('end', () => resolve(Buffer.concat(chunks).toString()));
+    socket.on('end', () => {
+      // It hangs up on whom it does not trust, and on whoever is one too many.
+      if (bytes === 0) reject(new ControlError('EAGAIN', `${path}: the agent hung up without an answer`));
+      else resolve(Buffer.concat(chunks).toString());
+    });
   });
 }
