@@ -283,7 +283,8 @@ export class FastExporter implements Exporter {
     const { queuedBytes, queuedRecords, queuedBatches } = this.#sender;
     const isNearlyFull =
       queuedBytes > SHED_AT * this.#queueBytes || queuedRecords > SHED_AT * this.#queueRecords;
-    this.#isShedding = isNearlyFull && queuedBatches > 0;
+    // What a queue that is full does not hold goes to disk, where there is one that takes it.
+    this.#isShedding = isNearlyFull && queuedBatches > 0 && !this.#kept?.spool.isTaking;
   }
 
   begin(time: bigint): void {

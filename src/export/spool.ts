@@ -125,6 +125,11 @@ export class Spool {
     return named.reduce((sum, count) => sum + count, 0);
   }
 
+  /** Whether the disk works, and keeps up with what comes. */
+  get isTaking(): boolean {
+    return this.#retryAt <= performance.now() && this.#pendingBytes <= PENDING_MAX;
+  }
+
   /** From when the oldest record is that a crash of the host would lose here, ns since the epoch. */
   get unsafeSince(): bigint | undefined {
     let oldest = this.#dirtySince;
@@ -181,8 +186,7 @@ export class Spool {
    * will be no other try.
    */
   put(batch: Batch, since: bigint | undefined, { held = false, isLast = false } = {}): Stored | undefined {
-    const isRefusing = !isLast && (this.#retryAt > performance.now() || this.#pendingBytes > PENDING_MAX);
-    if (this.#isClosed || isRefusing) return undefined;
+    if (this.#isClosed || (!isLast && !this.isTaking)) return undefined;
     const stored = new Stored(batch, since, held);
     this.#pending.push(stored);
     this.#pendingBytes += batch.bytes.length;

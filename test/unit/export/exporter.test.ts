@@ -90,6 +90,36 @@ describe('FastExporter', () => {
     assert.equal(ledger.exported[CONNECT], ledger.received[CONNECT]);
   });
 
+  it('sheds nothing while the disk takes what a queue that is full does not hold', async function () {
+    this.timeout('20s');
+    const folder = mkdtempSync(join(tmpdir(), 'shed-'));
+    const runs = new SpoolRuns();
+    const mark = new RunMark(join(folder, 'run'), 1n);
+    const spool = await runs.open(64 * MIB);
+    // A receiver that is slow, not away.
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    sink.respond(async () => {
+      await answered;
+      return undefined;
+    });
+    make({ queueBytes: 8 * MIB, kept: { spool, mark } });
+    for (let i = 0; i < 10; i++) {
+      for (let n = 0; n < 30; n++) append(big(), connect());
+      await spool.idle;
+    }
+    assert.deepEqual(booksOf(ledger).lost, {});
+    assert.ok(booksOf(ledger).spooled > 0, 'nothing went to disk');
+    answer();
+    await exporterIdle();
+    await exporter.shutdown(1000);
+    mark.close();
+    rmSync(folder, { recursive: true });
+    runs.remove();
+  });
+
   /** Every record was acknowledged. */
   const exporterIdle = () =>
     eventually(() => [EXEC, CONNECT].every((type) => ledger.exported[type] === ledger.received[type]));
