@@ -413,11 +413,16 @@ export class Agent {
 
   #tellGaps(isLast = false): void {
     const { print, flushPrint } = this.#options;
-    if (this.#exporter && !this.#exporter.hasRoom) return;
+    const exporter = this.#exporter;
+    const { isDue } = this.#gaps;
+    // In a request of their own: another that found no room would take along what tells of losses.
+    if (isDue) exporter?.separate?.();
+    if (exporter && !exporter.hasRoom) return;
     for (const record of this.#gaps.take(now(), this.#limited(), isLast)) {
-      this.#exporter?.emit(record);
+      exporter?.emit(record);
       print?.(record);
     }
+    if (isDue) exporter?.separate?.();
     flushPrint?.();
   }
 

@@ -53,6 +53,8 @@ export interface Exporter {
   append(definition: RunnableEvent, event: RawEvent, process: Process): void;
   /** A rare record, by the SDK. */
   emit(record: ReadableEvent): void;
+  /** What follows is in another request than what was before. */
+  separate?(): void;
   /** Sends what there is, for at most `withinMs`; what is left is counted as lost (shutdown). */
   shutdown(withinMs: number): Promise<void>;
   abort(): void;
@@ -337,6 +339,10 @@ export class FastExporter implements Exporter {
 
   emit(record: ReadableEvent): void {
     emit(this.#logger, record);
+  }
+
+  separate(): void {
+    this.#batches.close();
   }
 
   async shutdown(withinMs: number): Promise<void> {

@@ -212,6 +212,10 @@ export class WithFile implements Exporter {
     this.#file.emit(record);
   }
 
+  separate(): void {
+    this.#receiver.separate?.();
+  }
+
   async shutdown(withinMs: number): Promise<void> {
     await Promise.all([this.#receiver.shutdown(withinMs), this.#file.shutdown(withinMs)]);
   }

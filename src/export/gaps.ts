@@ -44,6 +44,13 @@ export class Gaps {
     this.#since = now;
   }
 
+  /** Whether there are losses that were not told. */
+  get isDue(): boolean {
+    for (const { event, reason, count } of this.losses())
+      if (event !== GAP_EVENT_NAME && count > (this.#told.get(`${event} ${reason}`) ?? 0)) return true;
+    return false;
+  }
+
   /**
    * One record for each event and reason with losses since the last call.
    *

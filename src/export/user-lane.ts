@@ -96,6 +96,10 @@ export class UserLane implements Exporter {
     emit(this.#logger, record);
   }
 
+  separate(): void {
+    for (const target of this.#targets) target.separate?.();
+  }
+
   async shutdown(withinMs: number): Promise<void> {
     const timer = setTimeout(() => this.#aborted.resolve(), withinMs);
     const flushed = this.#provider.shutdown().catch(() => {});

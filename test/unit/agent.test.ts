@@ -3,37 +3,13 @@
 // and the books stay whole. The kernel's side of it: test/kernel/choose.test.ts; the whole: test/e2e/reload.test.ts.
 import assert from 'node:assert/strict';
 import { Agent, type AgentChoice } from '../../src/agent.ts';
-import type { RecordBatch } from '../../src/decode/record.ts';
 import type { ReadableEvent } from '../../src/events/event.ts';
 import { eventDefinitions } from '../../src/events/index.ts';
-import { NO_COUNTS } from '../../src/ledger.ts';
-import type { Sensor } from '../../src/sensor/sensor.ts';
-import { batchOf, connect, exec, exit } from '../support/records.ts';
+import { FedSensor } from '../support/fed-sensor.ts';
+import { connect, exec, exit } from '../support/records.ts';
 
 const EXEC = 'agentsmith.process.exec';
 const EXIT = 'agentsmith.process.exit';
-
-/** A source that is fed by hand. */
-class FedSensor implements Sensor {
-  readonly hooks = [];
-  readonly tier = 'A';
-  readonly clockOffset = 0n;
-  readonly ringUsed = 0;
-  readonly ringBytes = 0;
-  #onBatch: (batch: RecordBatch) => void = () => {};
-  hooksOf = () => [];
-  counts = () => NO_COUNTS;
-  forget = () => {};
-  stop = async () => {};
-
-  start(onBatch: (batch: RecordBatch) => void): void {
-    this.#onBatch = onBatch;
-  }
-
-  feed(...records: readonly Buffer[]): void {
-    this.#onBatch(batchOf(records));
-  }
-}
 
 const choice = (names: readonly string[], more: Partial<AgentChoice> = {}): AgentChoice => ({
   events: eventDefinitions({ redact: true }).filter(({ name }) => names.includes(name)),
