@@ -78,6 +78,8 @@ export interface AgentOptions extends AgentChoice {
 
 /** Losses become records of the stream within this time. */
 const GAP_INTERVAL_MS = 1000;
+/** How often the kernel is asked which processes live: so long it takes to forget one whose end nobody tells, twice. */
+const SWEEP_INTERVAL_MS = 60_000;
 const now = () => BigInt(Date.now()) * 1_000_000n;
 
 /**
@@ -107,6 +109,7 @@ export class Agent {
   #meters: Meters | undefined;
   #delay: Histogram | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #sweeper: NodeJS.Timeout | undefined;
   #malformed = 0;
   readonly #failedViews = new Set<string>();
 
@@ -193,6 +196,9 @@ export class Agent {
       for (const change of sensor.refresh?.() ?? []) this.#tellChange(change);
       this.#tellGaps();
     }, GAP_INTERVAL_MS);
+    this.#sweeper = setInterval(() => {
+      if (sensor.known) processes.sweep(sensor.known());
+    }, SWEEP_INTERVAL_MS);
   }
 
   /** The heart: every record of a drain to its process, and the two of them into bytes. */
@@ -429,6 +435,7 @@ export class Agent {
   /** Detaches, delivers what was seen before, and flushes for at most `withinMs`. */
   async stop(withinMs: number): Promise<void> {
     clearInterval(this.#timer);
+    clearInterval(this.#sweeper);
     await this.#options.sensor.stop();
     this.#tellGaps(true);
     this.#tell('agentsmith.sensor.stop', this.#hookAttributes());

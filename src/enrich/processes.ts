@@ -34,6 +34,8 @@ export class Processes {
   readonly #byPid = new Map<number, Process>();
   readonly #exited: (Process | undefined)[] = [];
   #nextExited = 0;
+  /** Those that the kernel no longer knew when it was last asked. */
+  #doubtful = new Set<Process>();
   readonly #options: ProcessesOptions;
   /** Entries dropped for want of room. */
   evictions = 0;
@@ -135,6 +137,22 @@ export class Processes {
     this.#exited[this.#nextExited] = process;
     this.#nextExited = (this.#nextExited + 1) % EXITED_KEPT;
     if (gone && this.#byPid.get(gone.pid) === gone) this.#byPid.delete(gone.pid);
+  }
+
+  /**
+   * Forgets processes that the kernel has forgotten: where exits are filtered, or not asked for, nobody tells of their
+   * end. Those alone that it did not know the time before either: it remembers one a moment after it has told of it.
+   *
+   * @param isKnown by pid and start
+   */
+  sweep(isKnown: (pid: number, startLow: number, startHigh: number) => boolean): void {
+    const doubtful = new Set<Process>();
+    for (const [pid, process] of this.#byPid) {
+      if (process.exited || isKnown(pid, process.startLow, process.startHigh)) continue;
+      if (this.#doubtful.has(process)) this.#byPid.delete(pid);
+      else doubtful.add(process);
+    }
+    this.#doubtful = doubtful;
   }
 
   #evict(): void {

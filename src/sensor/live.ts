@@ -48,6 +48,8 @@ export class SensorError extends Error {
 
 const DNS_PORTS: readonly number[] = [53];
 const PENDING_AFTER_MS = 30_000;
+/** struct process_key: u64 start, u32 pid, padding. */
+const PROCESS_KEY_SIZE = 16;
 /** Clocks drift apart by less; a larger difference is a step, which the offset follows. */
 const CLOCK_TOLERANCE_NS = 100_000n;
 
@@ -278,6 +280,16 @@ export class LiveSensor implements Sensor {
 
   get ringUsed(): number {
     return this.#sensor.ringUsed();
+  }
+
+  known(): (pid: number, startLow: number, startHigh: number) => boolean {
+    const [keys] = this.#sensor.entries('known');
+    // What cannot be read takes nothing away.
+    if (!keys) return () => true;
+    const found = new Set<string>();
+    for (let at = 0; at < keys.length; at += PROCESS_KEY_SIZE)
+      found.add(`${keys.readUInt32LE(at + 8)} ${keys.readUInt32LE(at)} ${keys.readUInt32LE(at + 4)}`);
+    return (pid, startLow, startHigh) => found.has(`${pid} ${startLow} ${startHigh}`);
   }
 
   forget(pid: number, startLow: number, startHigh: number): void {

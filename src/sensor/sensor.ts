@@ -90,6 +90,8 @@ export interface Sensor {
    * @returns what was found changed
    */
   refresh?(): readonly HookChange[];
+  /** Whether the kernel has introduced a process, by pid and start, and it lives: as it is now. A recording cannot say. */
+  known?(): (pid: number, startLow: number, startHigh: number) => boolean;
   /** The kernel introduces this process again when it next acts. */
   forget(pid: number, startLow: number, startHigh: number): void;
 }

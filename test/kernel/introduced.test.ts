@@ -146,4 +146,16 @@ describe('a process that was not seen to start', function () {
     assert.equal(second.attributes[EXECUTABLE], triggerPath('who'));
     assert.equal(introductions.get(actor.pid), 2);
   });
+
+  it('is known as long as it lives, also where nobody hears of its end', async function () {
+    const watch = open(this);
+    watch.sensor.filter([{ action: 'drop', events: [EXIT], subject: 'uid', value: '0' }], 0);
+    const { attributes } = await expectUdp(watch, await actor.do<Attempt>('udp 9'));
+    const start = BigInt(`0x${String(attributes['agentsmith.process.id']).split('-')[1]}`);
+    const halves = [Number(start & 0xffff_ffffn), Number(start >> 32n)] as const;
+    assert.ok(watch.sensor.known()(actor.pid, ...halves));
+    assert.ok(!watch.sensor.known()(actor.pid, halves[0] + 1, halves[1]));
+    await actor.end();
+    assert.ok(!watch.sensor.known()(actor.pid, ...halves));
+  });
 });

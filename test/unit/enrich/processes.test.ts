@@ -139,6 +139,35 @@ describe('a reused pid', () => {
   });
 });
 
+describe('a process whose end nobody tells', () => {
+  it('is forgotten when the kernel did not know it twice in a row', () => {
+    const { known, see } = processes();
+    see(introduction({ who: SHELL, executable: '/bin/sh' }), fork({ who: CHILD, originExecId: 7n }));
+    const alive = new Set([SHELL.pid]);
+    const sweep = () => known.sweep((pid) => alive.has(pid));
+    sweep();
+    assert.equal(known.size, 2);
+    sweep();
+    assert.equal(known.size, 1);
+    assert.equal(pathOf(see(connect({ who: SHELL }))), '/bin/sh');
+  });
+
+  it('stays when the kernel knew it in between, and is kept for late results when its end was told', () => {
+    const { known, see } = processes();
+    see(
+      introduction({ who: SHELL, executable: '/bin/sh' }),
+      introduction({ who: CHILD, executable: '/bin/ls' }),
+    );
+    known.sweep(() => false);
+    known.sweep(() => true);
+    known.sweep(() => false);
+    assert.equal(known.size, 2);
+    see(exit({ who: CHILD }));
+    known.sweep(() => false);
+    assert.deepEqual([known.size, pathOf(see(connect({ who: CHILD })))], [1, '/bin/ls']);
+  });
+});
+
 describe('eviction', () => {
   const MAX = 32_768;
 
