@@ -165,6 +165,9 @@ ${peerRows(figures).join('\n')}
 - **rate**: replay feeds connect records as fast as the receiver takes them, for 30 s; kernel is a program that connects a
   datagram socket in a loop, at the highest of several rates at which nothing was lost, for 30 s. Maker, agent and receiver share
   the cores.
+- **outage**: the CLI with \`--state-dir\` at 5,000 connects/s for 30 s with a receiver (\`outage.rss.before\`: the second half), 60 s
+  without (\`outage.rss\`), and until all that waited on disk is delivered (\`outage.rss.replay\`): the highest resident memory, ten
+  looks a second, without the pages of the ring.
 - **idle**: the CLI sending to a receiver for 60 s; \`idle.events\` is what others on the machine caused. The pages of the ring are
   mapped twice: \`idle.rss\` is without them.
 - **macro**: CPU (user and system time of the whole job) and wall time of twelve compilations of a C file, and of a tree of several

@@ -19,6 +19,7 @@ import { handler } from './handler.ts';
 import { heap } from './heap.ts';
 import { idle } from './idle.ts';
 import { macro } from './macro.ts';
+import { outage } from './outage.ts';
 import { page } from './page.ts';
 import { peers } from './peers.ts';
 import { pipeline } from './pipeline.ts';
@@ -27,7 +28,7 @@ import { redact } from './redact.ts';
 import { start } from './start.ts';
 import { tax } from './tax.ts';
 
-const PARTS: readonly Part[] = [handler, tax, pipeline, redact, heap, rate, idle, start, macro, peers];
+const PARTS: readonly Part[] = [handler, tax, pipeline, redact, heap, rate, outage, idle, start, macro, peers];
 /** Builds brokers, and measures others' programs more than ours: only when it is asked for. */
 const ASKED: readonly Part[] = [backends];
 
