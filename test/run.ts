@@ -2,7 +2,7 @@
 /*
  * Behind `npm test`: each part in a mocha of its own, so that a crash or a hang in one does not take the others along.
  *
- *   node build/test/run.js [unit|kernel|evasion|fuzz|e2e|vm|backends|all ...] [-- MOCHA ARGUMENTS]
+ *   node build/test/run.js [unit|kernel|evasion|fuzz|e2e|chaos|vm|backends|all ...] [-- MOCHA ARGUMENTS]
  *
  * Without a name: all parts but `backends`, whose servers take long to build; with `all`: that one too.
  *
@@ -25,6 +25,7 @@ const DEADLINES: Readonly<Record<string, number>> = {
   evasion: 10 * MINUTES,
   fuzz: 10 * MINUTES * Math.max(1, Number(process.env.FUZZ_RUNS ?? 1) || 1),
   e2e: 45 * MINUTES,
+  chaos: (process.env.CHAOS_OUTCOMES ? 60 : 10) * MINUTES,
   vm: 60 * MINUTES,
   // The first run builds Loki.
   backends: 60 * MINUTES,

@@ -9,8 +9,8 @@ import { Cli } from '../support/cli.ts';
 import { OtlpSink } from '../support/otlp-sink.ts';
 import { lastLine } from '../support/sent.ts';
 import { type Part, plain } from './figures.ts';
-import { rssOf } from './processes.ts';
 import { RING_BYTES } from './kernel.ts';
+import { rssOf } from './processes.ts';
 import { runProgram } from './programs.ts';
 
 const MIB = 1 << 20;
@@ -22,7 +22,7 @@ const LOOK_MS = 100;
 async function highest<T>(pid: number, during: Promise<T>): Promise<number> {
   let most = 0;
   const timer = setInterval(() => {
-    most = Math.max(most, rssOf(pid) - 2 * RING_BYTES);
+    most = Math.max(most, rssOf([pid]) - 2 * RING_BYTES);
   }, LOOK_MS);
   await during.finally(() => clearInterval(timer));
   return most;

@@ -28,7 +28,19 @@ import { redact } from './redact.ts';
 import { start } from './start.ts';
 import { tax } from './tax.ts';
 
-const PARTS: readonly Part[] = [handler, tax, pipeline, redact, heap, rate, outage, idle, start, macro, peers];
+const PARTS: readonly Part[] = [
+  handler,
+  tax,
+  pipeline,
+  redact,
+  heap,
+  rate,
+  outage,
+  idle,
+  start,
+  macro,
+  peers,
+];
 /** Builds brokers, and measures others' programs more than ours: only when it is asked for. */
 const ASKED: readonly Part[] = [backends];
 

@@ -7,7 +7,9 @@ import type { Readable } from 'node:stream';
 import { repository } from './repository.ts';
 
 /** Where triggers and their headers lie; no name is in both. */
-const FOLDERS = ['test/kernel/triggers', 'test/evasion/triggers'].map((path) => join(repository, path));
+const FOLDERS = ['test/kernel/triggers', 'test/evasion/triggers', 'test/chaos/triggers'].map((path) =>
+  join(repository, path),
+);
 const BUILT = join(repository, 'build/triggers');
 
 /** Times are generous, and more so under QEMU's TCG: they only end a test that would hang. */
