@@ -467,11 +467,15 @@ export function otlpReader(options: {
   const exporter: PushMetricExporter = {
     export: (metrics, done) => delegate.export(metrics, done),
     forceFlush: () => delegate.forceFlush(),
-    shutdown: async () => {
-      transport.abort();
-      await delegate.shutdown();
-    },
+    shutdown: () => delegate.shutdown(),
     selectAggregationTemporality: (type) => temporalityOf(temporality, type),
   };
-  return periodic(exporter, times);
+  const reader = periodic(exporter, times);
+  const shutdown = reader.shutdown.bind(reader);
+  // The last metrics are tried once: the reader shuts its exporter down behind them, and its timer holds the process.
+  reader.shutdown = (options) => {
+    transport.abort();
+    return shutdown(options);
+  };
+  return reader;
 }
