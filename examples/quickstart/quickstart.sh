@@ -23,7 +23,7 @@ prometheus_port=${PROMETHEUS_PORT:-9090}
 settings=(
   AGENTSMITH_OTLP_GRPC="$grpc"
   AGENTSMITH_OTLP_HTTP="127.0.0.1:${HTTP_PORT:-4318}"
-  AGENTSMITH_HEALTH="$health"
+  AGENTSMITH_COLLECTOR_HEALTH="$health"
   AGENTSMITH_FILE="$dir/agentsmith-events.jsonl"
   AGENTSMITH_STORAGE="$dir/queues"
 )

@@ -130,7 +130,7 @@ describe('a file of records', function () {
         config,
         `receivers: {${name}: {include: [${path}], start_at: beginning}}
 exporters: {file: {path: ${copy}}}
-extensions: {health_check: {endpoint: "\${env:AGENTSMITH_HEALTH}"}}
+extensions: {health_check: {endpoint: "\${env:AGENTSMITH_COLLECTOR_HEALTH}"}}
 service: {extensions: [health_check], pipelines: {logs: {receivers: [${name}], exporters: [file]}}, telemetry: {metrics: {level: none}}}
 `,
       );

@@ -172,7 +172,7 @@ ${['grpc', 'http']
 exporters:
   file: { path: "\${env:AGENTSMITH_FILE}" }
 extensions:
-  health_check: { endpoint: "\${env:AGENTSMITH_HEALTH}" }
+  health_check: { endpoint: "\${env:AGENTSMITH_COLLECTOR_HEALTH}" }
 service:
   extensions: [health_check]
   telemetry: { metrics: { level: none } }

@@ -57,7 +57,7 @@ export async function startCollector(options: CollectorOptions): Promise<Collect
       const variables = {
         AGENTSMITH_OTLP_GRPC: `127.0.0.1:${grpc}`,
         AGENTSMITH_OTLP_HTTP: `127.0.0.1:${http}`,
-        AGENTSMITH_HEALTH: `127.0.0.1:${health}`,
+        AGENTSMITH_COLLECTOR_HEALTH: `127.0.0.1:${health}`,
         AGENTSMITH_FILE: eventsPath,
         ...env,
       };
