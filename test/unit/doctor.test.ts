@@ -49,16 +49,16 @@ describe('doctor', () => {
     assert.deepEqual(await doctor(machine()), {
       ok: true,
       lines: [
-        'ok  kernel            6.1.0-13-amd64',
-        'ok  btf               /sys/kernel/btf/vmlinux',
-        'ok  capabilities      CAP_SYS_ADMIN includes all that is needed',
-        'ok  lockdown          none',
-        "ok  pid namespace     the host's",
-        "ok  cgroup root       the host's, mounted at /sys/fs/cgroup",
-        '--  tier              B: no BPF trampolines; exec, exit and connect do not need them',
-        'ok  process_exec      tp_btf/sched_process_exec',
-        'ok  user names        /etc/passwd',
-        'ok  receiver          http://localhost:4317',
+        'ok  kernel                      6.1.0-13-amd64',
+        'ok  btf                         /sys/kernel/btf/vmlinux',
+        'ok  capabilities                CAP_SYS_ADMIN includes all that is needed',
+        'ok  lockdown                    none',
+        "ok  pid namespace               the host's",
+        "ok  cgroup root                 the host's, mounted at /sys/fs/cgroup",
+        '--  tier                        B: no BPF trampolines; exec, exit and connect do not need them',
+        'ok  process_exec                tp_btf/sched_process_exec',
+        'ok  user names                  /etc/passwd',
+        'ok  receiver                    http://localhost:4317',
       ],
     });
   });
