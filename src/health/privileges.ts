@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path';
 import type { Settings } from '../config/command-line.ts';
 import { cgroup2Mounts } from '../sensor/cgroup.ts';
 import type { Native } from '../sensor/native.ts';
+import { engineArguments } from './engine-arguments.ts';
 
 /** Numbers of linux/capability.h. */
 export const CAPABILITIES = {
@@ -105,12 +106,9 @@ export function reducePrivileges(settings: Settings, native: () => Native): stri
     calls.clearInheritableCapabilities();
     calls.setNoNewPrivileges();
     accessSync(process.execPath, constants.X_OK);
+    const engine = engineArguments(process.execArgv, process.env.NODE_OPTIONS);
     what = 'execve';
-    process.execve!(
-      process.execPath,
-      [process.execPath, ...process.execArgv, ...process.argv.slice(1)],
-      process.env,
-    );
+    process.execve!(process.execPath, [process.execPath, ...engine, ...process.argv.slice(1)], process.env);
   } catch (error) {
     return `privileges: the agent keeps those of root (${what}: ${(error as Error).message})`;
   }
