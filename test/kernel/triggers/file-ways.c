@@ -231,6 +231,9 @@ static int way_uring_open(void)
 
 		while (d.is_unsure && access("new", F_OK))
 			sched_yield();
+		/* The name is there before the file is open, which a worker of the kernel may still have to do. */
+		if (d.is_unsure)
+			usleep(200000);
 		result;
 	}));
 	return 1;
