@@ -142,7 +142,7 @@ describe('doctor', function () {
     assert.equal(code, 69);
     assert.match(
       stdout,
-      /^!! {2}receiver +http:\/\/127\.0\.0\.1:\d+ refuses connections.*\n +→ correct that, or give another receiver/m,
+      /^!! {2}receiver +http:\/\/127\.0\.0\.1:\d+ refuses connections[^→]*\n +→ correct that, or give another receiver/m,
     );
   });
 
