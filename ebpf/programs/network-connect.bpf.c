@@ -10,71 +10,11 @@
  * and slow every other call; security_socket_connect misses MSG_FASTOPEN.
  * Why a call fails at once only its return tells: fexit on tcp_v4_connect and its like (tier A; of UDP the source port as
  * well), or the exit of connect where system calls are watched anyway (tier B).
- * UDP without a connect: cgroup/sendmsg4 and sendmsg6 see each datagram that has an address of its own; the first of a
- * process by a socket to an address is told, so a stream of them costs one lookup each. Whoever has written to the socket
- * before (cgroup/recvmsg4 and recvmsg6) is answered and not connected to: else each answer of a resolver were a connect.
- * Kernels: 5.11 (socket storage in tracing programs). Escapes: AF_PACKET and raw sockets, ping sockets;
- * datagrams to an address from which the socket has received one, be it forged by who may send raw packets.
+ * UDP without a connect: network-datagram.bpf.c.
+ * Kernels: 5.11 (socket storage in tracing programs). Escapes: AF_PACKET and raw sockets, ping sockets.
  */
-#include "../lib/send.h"
-#include "../lib/sock.h"
+#include "../lib/connect.h"
 #include "../lib/syscall.h"
-
-static __always_inline void report(enum program program, struct sock *sk, struct connect_attempt *a, u64 now, u32 flags,
-				   int result, bool timed)
-{
-	struct network_connect *e;
-	u32 key = EVENT_NETWORK_CONNECT;
-	struct counters *c = bpf_map_lookup_elem(&counts, &key);
-	u64 waiting, sequence;
-
-	if (!c || !attempt(EVENT_NETWORK_CONNECT, a->who.pid) || !admit(a->admission, EVENT_NETWORK_CONNECT))
-		return;
-	sequence = next_sequence();
-	waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
-	if (waiting > ring_bytes - ring_bytes / 8) {
-		COUNT(c->reserved);
-		return;
-	}
-	/* Reserved and not built in scratch: this runs in softirq and in programs that can be preempted. */
-	e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
-	if (!e) {
-		COUNT(c->ring_full);
-		return;
-	}
-	header__fill(&e->header, EVENT_NETWORK_CONNECT, program, sizeof(*e));
-	e->header.time = now;
-	e->header.sequence = sequence;
-	e->header.tid = a->tid;
-	__builtin_memcpy(e->header.comm, a->comm, sizeof(a->comm));
-	__builtin_memcpy(&e->who, &a->who, sizeof(a->who));
-	__builtin_memcpy(e->daddr, a->daddr, sizeof(a->daddr));
-	__builtin_memset(e->saddr, 0, sizeof(e->saddr));
-	e->cookie = a->cookie;
-	e->took = timed ? now - a->time : 0;
-	e->sport = 0;
-	e->dport = a->dport;
-	e->family = a->family;
-	e->protocol = a->protocol;
-	e->result = result;
-	e->fd = a->fd;
-	e->unused = 0;
-	if (sk) {
-		u32 *from = (u32 *)&sk->__sk_common.skc_v6_rcv_saddr, *to = (u32 *)e->saddr;
-
-		/* skc_num is 0 again after a refusal; inet_sport still holds the port. */
-		e->sport = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
-		if (a->family == AF_INET)
-			to[0] = sk->__sk_common.skc_rcv_saddr;
-		else
-			bpf_core_read(to, 16, from);
-		if (to[0] | to[1] | to[2] | to[3])
-			flags |= CONNECT_LOCAL_KNOWN;
-	}
-	e->flags = a->flags | flags | (timed ? CONNECT_TOOK_KNOWN : 0);
-	bpf_ringbuf_submit(e, wake_flags(waiting));
-	COUNT(c->submitted);
-}
 
 /* An attempt that nothing more will be heard of: it failed, nobody knows how; its time is when it was made. */
 static __always_inline void give_up(enum program program, struct connect_attempt *a)
@@ -89,9 +29,9 @@ static __always_inline void give_up(enum program program, struct connect_attempt
 	known = bpf_map_lookup_elem(&connect_errors, &cookie);
 	/* One of an earlier attempt on the same socket says nothing of this. */
 	if (known && known->time >= a->time)
-		report(program, NULL, a, known->time, CONNECT_FAILED | CONNECT_RESULT_KNOWN, known->result, true);
+		connect__report(program, NULL, a, known->time, CONNECT_FAILED | CONNECT_RESULT_KNOWN, known->result, true);
 	else
-		report(program, NULL, a, a->time, CONNECT_FAILED, 0, false);
+		connect__report(program, NULL, a, a->time, CONNECT_FAILED, 0, false);
 }
 
 static __always_inline bool is_stream(const struct connect_attempt *a)
@@ -111,45 +51,6 @@ static __always_inline bool is_return_seen(const struct connect_attempt *a)
 static __always_inline bool is_exit_seen(const struct connect_attempt *a)
 {
 	return (a->flags & CONNECT_FD_KNOWN) && is_attached(PROGRAM_network_connect_exit);
-}
-
-/* Everything but the state. */
-static __always_inline void attempt__fill(struct bpf_sock_addr *ctx, struct connect_attempt *a, u16 family, const u32 *address)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-
-	a->time = bpf_ktime_get_boot_ns();
-	a->cookie = bpf_get_socket_cookie(ctx);
-	a->flags = 0;
-	a->family = family;
-	if (family == AF_INET6 && is_mapped(address)) {
-		a->family = AF_INET;
-		a->flags |= CONNECT_MAPPED;
-		address += 3;
-	}
-	__builtin_memset(a->daddr, 0, sizeof(a->daddr));
-	((u32 *)a->daddr)[0] = address[0];
-	if (a->family == AF_INET6) {
-		((u32 *)a->daddr)[1] = address[1];
-		((u32 *)a->daddr)[2] = address[2];
-		((u32 *)a->daddr)[3] = address[3];
-	}
-	a->dport = bpf_ntohs(ctx->user_port);
-	a->admission = admission_of(filters ? filter__network(filter__actor(EVENT_NETWORK_CONNECT, task),
-							      EVENT_NETWORK_CONNECT, a->family, a->daddr)
-					    : DECISION_OPEN,
-				    EVENT_NETWORK_CONNECT, a->time);
-	a->protocol = ctx->protocol;
-	a->tid = task->pid;
-	bpf_core_read(a->comm, sizeof(a->comm), &task->comm);
-	who__current(&a->who, task);
-}
-
-static __always_inline void attempt__put_fd(struct connect_attempt *a, int fd)
-{
-	a->fd = fd;
-	if (fd >= 0)
-		a->flags |= CONNECT_FD_KNOWN;
 }
 
 static __always_inline void attempt__find_fd(struct connect_attempt *a)
@@ -173,8 +74,8 @@ static __noinline int begin_datagram(struct bpf_sock_addr *ctx, const u32 *addre
 	attempt__find_fd(&once);
 	once.state = ATTEMPT_NONE;
 	if (!is_exit_seen(&once) || bpf_map_update_elem(&datagram_calls, &call, &once, BPF_ANY))
-		report(family == AF_INET ? PROGRAM_network_connect4 : PROGRAM_network_connect6, NULL, &once, once.time, 0, 0,
-		       false);
+		connect__report(family == AF_INET ? PROGRAM_network_connect4 : PROGRAM_network_connect6, NULL, &once,
+				once.time, 0, 0, false);
 	return 1;
 }
 
@@ -228,101 +129,6 @@ int network_connect6(struct bpf_sock_addr *ctx)
 	return begin(ctx, AF_INET6, address);
 }
 
-static __noinline int report_send(struct bpf_sock_addr *ctx, const u32 *address, u16 family)
-{
-	struct connect_attempt once;
-
-	attempt__fill(ctx, &once, family, address);
-	attempt__put_fd(&once, send_fd(bpf_get_current_task_btf()));
-	if (family == AF_INET && ctx->family == AF_INET6)
-		once.flags |= CONNECT_MAPPED;
-	report(family == AF_INET ? PROGRAM_network_connect_send4 : PROGRAM_network_connect_send6, NULL, &once, once.time,
-	       CONNECT_UNCONNECTED, 0, false);
-	return 1;
-}
-
-static __always_inline void datagram_key(struct datagram_key *key, struct bpf_sock_addr *ctx, const u32 *address,
-					 u16 family, u32 tgid)
-{
-	*key = (struct datagram_key){
-		.cookie = bpf_get_socket_cookie(ctx),
-		.tgid = tgid,
-		.port = ctx->user_port,
-		.family = family,
-	};
-	__builtin_memcpy(key->address, address, sizeof(key->address));
-}
-
-/* Not inlined, as what follows: each needs stack of its own. */
-static __noinline int is_first(struct bpf_sock_addr *ctx, const u32 *address, u16 family)
-{
-	u32 tgid = bpf_get_current_pid_tgid() >> 32, seen = 1;
-	struct datagram_key key;
-
-	datagram_key(&key, ctx, address, family, tgid);
-	if (bpf_map_lookup_elem(&datagrams, &key))
-		return false;
-	key.tgid = WROTE_FIRST;
-	if (bpf_map_lookup_elem(&datagrams, &key))
-		return false;
-	key.tgid = tgid;
-	bpf_map_update_elem(&datagrams, &key, &seen, BPF_ANY);
-	introduce_current(bpf_get_current_task_btf());
-	return true;
-}
-
-static __always_inline int send(struct bpf_sock_addr *ctx, u16 family, const u32 *address)
-{
-	if (!is_first(ctx, address, family))
-		return 1;
-	TIMED(EVENT_NETWORK_CONNECT);
-	return report_send(ctx, address, family);
-}
-
-SEC("cgroup/sendmsg4")
-int network_connect_send4(struct bpf_sock_addr *ctx)
-{
-	u32 address[4] = { ctx->user_ip4 };
-
-	return send(ctx, AF_INET, address);
-}
-
-SEC("cgroup/sendmsg6")
-int network_connect_send6(struct bpf_sock_addr *ctx)
-{
-	u32 address[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
-
-	return send(ctx, AF_INET6, address);
-}
-
-static __always_inline int receive(struct bpf_sock_addr *ctx, u16 family, const u32 *address)
-{
-	struct datagram_key key;
-	u32 seen = 1;
-
-	datagram_key(&key, ctx, address, family, WROTE_FIRST);
-	if (!bpf_map_lookup_elem(&datagrams, &key))
-		bpf_map_update_elem(&datagrams, &key, &seen, BPF_ANY);
-	return 1;
-}
-
-SEC("cgroup/recvmsg4")
-int network_connect_receive4(struct bpf_sock_addr *ctx)
-{
-	u32 address[4] = { ctx->user_ip4 };
-
-	return receive(ctx, AF_INET, address);
-}
-
-SEC("cgroup/recvmsg6")
-int network_connect_receive6(struct bpf_sock_addr *ctx)
-{
-	u32 address[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
-	u32 mapped[4] = { address[3] };
-
-	return is_mapped(address) ? receive(ctx, AF_INET, mapped) : receive(ctx, AF_INET6, address);
-}
-
 /* TRACE_EVENT(inet_sock_set_state): include/trace/events/sock.h */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(network_connect_state, struct sock *sk, int before, int after)
@@ -348,8 +154,8 @@ int BPF_PROG(network_connect_state, struct sock *sk, int before, int after)
 		flags = CONNECT_RESULT_KNOWN | CONNECT_FAILED;
 	else /* EADDRNOTAVAIL, or closed by its owner: CLOSE without an error is a failure all the same */
 		flags = CONNECT_FAILED;
-	report(PROGRAM_network_connect_state, sk, a, bpf_ktime_get_boot_ns(), flags, after == TCP_ESTABLISHED ? 0 : -err,
-	       true);
+	connect__report(PROGRAM_network_connect_state, sk, a, bpf_ktime_get_boot_ns(), flags,
+			after == TCP_ESTABLISHED ? 0 : -err, true);
 	return 0;
 }
 
@@ -366,7 +172,7 @@ int BPF_PROG(network_connect_pending, struct sock *sk)
 	if (now - a->time < pending_after)
 		return 0;
 	a->state = ATTEMPT_REPORTED_PENDING;
-	report(PROGRAM_network_connect_pending, sk, a, now, CONNECT_PENDING, 0, true);
+	connect__report(PROGRAM_network_connect_pending, sk, a, now, CONNECT_PENDING, 0, true);
 	return 0;
 }
 
@@ -394,12 +200,12 @@ static __always_inline int returned(enum program program, struct sock *sk, int r
 		return 0;
 	if (ret) {
 		a->state = ATTEMPT_NONE;
-		report(program, NULL, a, bpf_ktime_get_boot_ns(), CONNECT_FAILED | CONNECT_RESULT_KNOWN, ret, true);
+		connect__report(program, NULL, a, bpf_ktime_get_boot_ns(), CONNECT_FAILED | CONNECT_RESULT_KNOWN, ret, true);
 	} else if (is_stream(a)) {
 		a->state = ATTEMPT_SENT;
 	} else {
 		a->state = ATTEMPT_NONE;
-		report(program, sk, a, bpf_ktime_get_boot_ns(), CONNECT_RESULT_KNOWN, 0, true);
+		connect__report(program, sk, a, bpf_ktime_get_boot_ns(), CONNECT_RESULT_KNOWN, 0, true);
 	}
 	return 0;
 }
@@ -448,8 +254,8 @@ int BPF_PROG(network_connect_exit, struct pt_regs *regs, long ret)
 	a = bpf_map_lookup_elem(&datagram_calls, &id);
 	if (a) {
 		if (a->cookie == cookie)
-			report(PROGRAM_network_connect_exit, NULL, a, now,
-			       CONNECT_RESULT_KNOWN | (ret < 0 ? CONNECT_FAILED : 0), ret, true);
+			connect__report(PROGRAM_network_connect_exit, NULL, a, now,
+					CONNECT_RESULT_KNOWN | (ret < 0 ? CONNECT_FAILED : 0), ret, true);
 		bpf_map_delete_elem(&datagram_calls, &id);
 	} else if (ret < 0 && cookie && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE) {
 		/* Neither refused by the peer, which was told, nor still open: told when the socket is closed or tried again. */

@@ -7,11 +7,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { withMounts } from '../support/private.ts';
 import { AgentUnderFire } from './agent-under-fire.ts';
-import { prepare, scenario, size } from './scenario.ts';
+import { IN_FLIGHT, prepare, scenario, size } from './scenario.ts';
 import { checkMissing } from './unclean.ts';
 
-/** Requests on their way at the same time, at most (src/export/sender.ts). */
-const IN_FLIGHT = 2;
 const STALL_MS = 2000;
 
 describe('chaos: a storm and the agent', () => {

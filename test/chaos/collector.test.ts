@@ -2,10 +2,7 @@
 // The built CLI, a storm, and a real Collector that dies. What answers of a receiver do: answers.test.ts.
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
-import { checkWhole, prepare, scenario, size } from './scenario.ts';
-
-/** Requests on their way at the same time, at most (src/export/sender.ts). */
-const IN_FLIGHT = 2;
+import { checkWhole, IN_FLIGHT, prepare, scenario, size } from './scenario.ts';
 
 describe('chaos: a storm and a Collector', () => {
   prepare();

@@ -16,6 +16,9 @@ import type { Again, Tallied } from './tally.ts';
 /** With it set the scenarios are as long as `npm run chaos` wants them, and their outcomes go to that file. */
 const { CHAOS_OUTCOMES } = process.env;
 
+/** Requests on their way at the same time, at most (src/export/sender.ts). */
+export const IN_FLIGHT = 2;
+
 /** How much of something: in `npm test`, and in `npm run chaos`. */
 export const size = (short: number, long: number): number => (CHAOS_OUTCOMES ? long : short);
 
