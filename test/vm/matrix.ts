@@ -88,7 +88,8 @@ function section({ title }: Row, report: GuestReport | string): string {
   if (report.ftrace !== undefined) page += ` \`kernel.ftrace_enabled=0\` while running: ${report.ftrace}.`;
   page += '\n\n| event | hooks | missing |\n| --- | --- | --- |\n';
   for (const [name, { hooks, missing }] of Object.entries(report.events)) {
-    const hookWords = hooks.map((hook) => `\`${hook}\``).join(', ');
+    // Sorted: the order of programs in the object says nothing of the kernel.
+    const hookWords = hooks.toSorted().map((hook) => `\`${hook}\``).join(', ');
     page += `| \`${name.replace('agentsmith.', '')}\` | ${cell(hookWords)} | ${cell(missing.join('; '))} |\n`;
   }
   return `${page}\n`;
