@@ -83,18 +83,18 @@ const HEX = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
 export class ByteWriter {
   bytes: Buffer;
   at = 0;
-  #view: DataView;
+  view: DataView;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** Goes on in another buffer, from its start. */
   reset(bytes: Buffer): void {
     if (bytes !== this.bytes) {
       this.bytes = bytes;
-      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
     this.at = 0;
   }
@@ -118,19 +118,19 @@ export class ByteWriter {
   }
 
   fixed64(low: number, high: number): void {
-    this.#view.setUint32(this.at, low, true);
-    this.#view.setUint32(this.at + 4, high, true);
+    this.view.setUint32(this.at, low, true);
+    this.view.setUint32(this.at + 4, high, true);
     this.at += 8;
   }
 
   double(value: number): void {
-    this.#view.setFloat64(this.at, value, true);
+    this.view.setFloat64(this.at, value, true);
     this.at += 8;
   }
 
   /** Copies packed bytes; up to three bytes behind them are overwritten. */
   packed({ words, length }: Packed): void {
-    const view = this.#view;
+    const view = this.view;
     let at = this.at;
     for (let i = 0; i < words.length; i++, at += 4) view.setUint32(at, words[i]!, true);
     this.at += length;
@@ -138,8 +138,14 @@ export class ByteWriter {
 
   /** Writes the low `length` bytes of a word; the others are overwritten too. */
   word(word: number, length: number): void {
-    this.#view.setUint32(this.at, word, true);
+    this.view.setUint32(this.at, word, true);
     this.at += length;
+  }
+
+  /** Copies a whole array of some size: no view of it has to be made. */
+  whole(bytes: Uint8Array): void {
+    this.bytes.set(bytes, this.at);
+    this.at += bytes.length;
   }
 
   /** Copies bytes of another buffer. */
@@ -152,6 +158,20 @@ export class ByteWriter {
       Buffer.prototype.copy.call(from as Buffer, this.bytes, this.at, start, end);
     }
     this.at += end - start;
+  }
+
+  /** Copies bytes of ASCII; false, with nothing written, when there are others. */
+  copyAscii(from: Uint8Array, start: number, end: number): boolean {
+    const { bytes, at } = this;
+    let all = 0;
+    for (let i = start; i < end; i++) {
+      const byte = from[i]!;
+      all |= byte;
+      bytes[at + i - start] = byte;
+    }
+    if (all > 127) return false;
+    this.at = at + end - start;
+    return true;
   }
 
   /** A string as UTF-8, without tag or length. */

@@ -91,14 +91,15 @@ export class RawEvent {
   at = 0;
   /** Another for each record that was ever read: whoever keeps something of a record knows by it which. */
   serial = 0;
-  readonly #u16: Uint16Array;
-  readonly #u32: Uint32Array;
+  /** The bytes as numbers of 16 and of 32 bits. */
+  readonly halves: Uint16Array;
+  readonly words: Uint32Array;
   readonly #i32: Int32Array;
 
   constructor(buffer: ArrayBuffer) {
     this.bytes = Buffer.from(buffer);
-    this.#u16 = new Uint16Array(buffer);
-    this.#u32 = new Uint32Array(buffer);
+    this.halves = new Uint16Array(buffer);
+    this.words = new Uint32Array(buffer);
     this.#i32 = new Int32Array(buffer);
   }
 
@@ -111,11 +112,11 @@ export class RawEvent {
   }
 
   u16(field: Field): number {
-    return this.#u16[(this.at + field.offset) >>> 1]!;
+    return this.halves[(this.at + field.offset) >>> 1]!;
   }
 
   u32(field: Field): number {
-    return this.#u32[(this.at + field.offset) >>> 2]!;
+    return this.words[(this.at + field.offset) >>> 2]!;
   }
 
   i32(field: Field): number {
@@ -124,12 +125,12 @@ export class RawEvent {
 
   /** Low half of a 64-bit member. */
   low(field: Field): number {
-    return this.#u32[(this.at + field.offset) >>> 2]!;
+    return this.words[(this.at + field.offset) >>> 2]!;
   }
 
   /** High half of a 64-bit member. */
   high(field: Field): number {
-    return this.#u32[((this.at + field.offset) >>> 2) + 1]!;
+    return this.words[((this.at + field.offset) >>> 2) + 1]!;
   }
 
   /** A 64-bit member that stays below 2^53: durations, counters. */
@@ -143,11 +144,11 @@ export class RawEvent {
 
   /** Start, within `bytes`, of the text that a `text` or `path_text` member names. */
   textStart(field: Field): number {
-    return this.at + this.#u16[(this.at + field.offset) >>> 1]!;
+    return this.at + this.halves[(this.at + field.offset) >>> 1]!;
   }
 
   textLength(field: Field): number {
-    return this.#u16[((this.at + field.offset) >>> 1) + 1]!;
+    return this.halves[((this.at + field.offset) >>> 1) + 1]!;
   }
 
   /** Whether `struct who` holds the same words as `words` from `from` on. */
@@ -155,14 +156,14 @@ export class RawEvent {
     const start = (this.at + who.start.offset) >>> 2;
     // No way out in between: nearly always all words are the same, and a loop without branches is faster.
     let different = 0;
-    for (let i = 0; i < WHO_WORDS; i++) different |= this.#u32[start + i]! ^ words[from + i]!;
+    for (let i = 0; i < WHO_WORDS; i++) different |= this.words[start + i]! ^ words[from + i]!;
     return different === 0;
   }
 
   /** Copies `struct who` into `words` from `to` on. */
   copyWho(words: Uint32Array, to = 0): void {
     const start = (this.at + who.start.offset) >>> 2;
-    for (let i = 0; i < WHO_WORDS; i++) words[to + i] = this.#u32[start + i]!;
+    for (let i = 0; i < WHO_WORDS; i++) words[to + i] = this.words[start + i]!;
   }
 }
 

@@ -166,7 +166,7 @@ export class Process {
   writeBlock(detail: Detail, host: HostContext, out: Writer): readonly string[] {
     if (detail === Detail.FULL && !this.#blocks[detail]) return writeBlock(this, detail, host, out);
     const { bytes, escaped } = this.block(detail, host);
-    out.copy(bytes, 0, bytes.length);
+    out.whole(bytes);
     return escaped;
   }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Field, RawEvent } from '../decode/record.ts';
-import { decodeText, isAscii, JoinedPath, needsEscape, PathText } from '../decode/text.ts';
+import { decodeText, JoinedPath, needsEscape, PathText } from '../decode/text.ts';
 import { key } from '../otlp-bytes.ts';
 import type { Writer } from '../otlp-writer.ts';
 import type { Column, Notes } from './column.ts';
+import { shaped } from './shape.ts';
 
 /** Bytes [start, end) of `bytes` as a string attribute, escaped where they are no UTF-8. */
 function writeText(
@@ -14,11 +15,10 @@ function writeText(
   end: number,
   notes: Notes,
 ): void {
-  if (isAscii(bytes, start, end)) {
-    out.stringAttribute(k, end - start);
-    out.copy(bytes, start, end);
-    return;
-  }
+  const before = out.at;
+  out.stringAttribute(k, end - start);
+  if (out.copyAscii(bytes, start, end)) return;
+  out.at = before;
   if (needsEscape(bytes, start, end)) notes.escaped.push(k.name);
   out.attribute(k, decodeText(bytes, start, end));
 }
@@ -39,11 +39,14 @@ export function chars(field: Field & { readonly length: number }): Column {
   return {
     type: 'string',
     read: (event, _process, notes) => readText(event.bytes, event.at + field.offset, end(event), notes),
-    writer: (name) => {
-      const k = key(name);
-      return (event, _process, out, notes) =>
-        writeText(out, k, event.bytes, event.at + field.offset, end(event), notes);
-    },
+    writer: shaped(
+      (name) => {
+        const k = key(name);
+        return (event, _process, out, notes) =>
+          writeText(out, k, event.bytes, event.at + field.offset, end(event), notes);
+      },
+      { kind: 'chars', field },
+    ),
   };
 }
 
@@ -97,10 +100,7 @@ export function text(field: Field): Column {
 const SUMMARY_PATH = 200;
 
 function writeShort(bytes: Buffer, start: number, end: number, out: Writer): true {
-  if (end - start <= SUMMARY_PATH && isAscii(bytes, start, end)) {
-    out.copy(bytes, start, end);
-    return true;
-  }
+  if (end - start <= SUMMARY_PATH && out.copyAscii(bytes, start, end)) return true;
   const whole = decodeText(bytes, start, end);
   let from = Math.max(0, whole.length - SUMMARY_PATH + 1);
   if (whole.length <= SUMMARY_PATH) from = 0;
@@ -110,16 +110,24 @@ function writeShort(bytes: Buffer, start: number, end: number, out: Writer): tru
   return true;
 }
 
+// Which path stands in JoinedPath.bytes: the summary and the attribute ask for the same one behind the other.
+const joined = { serial: -1, base: -1, length: 0 };
+
 /** A `struct path_text`, and behind it what the caller wrote: together one path. Either may be all there is. */
 export function joinedPath(base: Field, name: Field): Column {
-  const join = (event: RawEvent) =>
-    JoinedPath.join(
+  const join = (event: RawEvent) => {
+    if (joined.serial === event.serial && joined.base === base.offset) return joined.length;
+    joined.serial = event.serial;
+    joined.base = base.offset;
+    joined.length = JoinedPath.join(
       event.bytes,
       event.textStart(base),
       event.textLength(base),
       event.textStart(name),
       event.textLength(name),
     );
+    return joined.length;
+  };
   return {
     ...filled(JoinedPath.bytes, join),
     text: (event, _process, out) => {

@@ -7,8 +7,20 @@ import { type Key, key, packed } from '../otlp-bytes.ts';
 import { type AttributeValue, Writer } from '../otlp-writer.ts';
 import * as at from '../semconv.ts';
 import type { Programs } from '../sensor/sensor.ts';
-import { type Column, encoded, enumerated, int, type Notes, summaryOf } from './column.ts';
+import {
+  type Column,
+  encoded,
+  enumerated,
+  int,
+  type Notes,
+  summaryOf,
+  type Text,
+  type Write,
+} from './column.ts';
 import { chars } from './column-text.ts';
+import { shaped } from './shape.ts';
+import type { StraightWriter } from './straight/runtime.ts';
+import { STRAIGHT } from './straight/writers.gen.ts';
 
 /** SeverityNumber of the OpenTelemetry logs data model. */
 export const Severity = { DEBUG: 5, INFO: 9, WARN: 13, WARN2: 14 } as const;
@@ -94,42 +106,44 @@ const threadName = chars(header.comm);
 const cpu = int({ offset: header.cpu.offset, type: 'u16' });
 const sequence = int(header.sequence);
 
-/** The columns of every event that stand behind the process block. */
-function common(event: EventDefinition, options: RecordOptions, detail: Detail): [string, Column][] {
-  const standard: [string, Column][] =
-    detail === Detail.LEAN
-      ? []
-      : [
-          [at.ATTR_THREAD_ID, { ...threadId, ...onlyThread() }],
-          [at.ATTR_THREAD_NAME, threadName],
-        ];
-  const dataType: [string, Column][] =
-    event.dataType === undefined ? [] : [[at.DATA_TYPE, number(event.dataType)]];
-  const hooks: [string, Column][] = options.detail === 'all' ? [[at.EVENT_HOOK, hookColumn(options)]] : [];
-  return [...standard, ...dataType, [at.EVENT_CPU, cpu], [at.EVENT_SEQUENCE, sequence], ...hooks];
+/** The columns of every event that stand behind the process block; the first two are those of the thread. */
+export function columnsBehind({ dataType }: EventDefinition): [string, Column][] {
+  return [
+    [at.ATTR_THREAD_ID, { ...threadId, ...onlyThread() }],
+    [at.ATTR_THREAD_NAME, threadName],
+    ...(dataType === undefined ? [] : [[at.DATA_TYPE, number(dataType)] as [string, Column]]),
+    [at.EVENT_CPU, cpu],
+    [at.EVENT_SEQUENCE, sequence],
+  ];
 }
+const THREAD_COLUMNS = 2;
 
 /** thread.id is told only where it is not the process id. */
 function onlyThread(): Pick<Column, 'read' | 'writer'> {
   const other = (event: RawEvent) => event.u32(header.tid) !== event.u32(processExec.who.pid);
+  const writer = (name: string): Write => {
+    const write = threadId.writer(name);
+    return (event, process, out, notes) => {
+      if (other(event)) write(event, process, out, notes);
+    };
+  };
+  const fields = [header.tid, processExec.who.pid] as const;
   return {
     read: (event, process, notes) => (other(event) ? threadId.read(event, process, notes) : undefined),
-    writer: (name) => {
-      const write = threadId.writer(name);
-      return (event, process, out, notes) => {
-        if (other(event)) write(event, process, out, notes);
-      };
-    },
+    writer: shaped(writer, { kind: 'differ', fields, shape: threadId.writer.shape! }),
   };
 }
 
 const number = (value: number): Column => ({
   type: 'int',
   read: () => value,
-  writer: (name) => {
-    const bytes = encoded(name, value);
-    return (_event, _process, out) => out.packed(bytes);
-  },
+  writer: shaped(
+    (name) => {
+      const bytes = packed(encoded(name, value));
+      return (_event, _process, out) => out.packed(bytes);
+    },
+    { kind: 'constant', encode: (name) => encoded(name, value) },
+  ),
 });
 
 /** Where the program is attached that saw the event; absent for one that is not known here. */
@@ -143,6 +157,10 @@ function hookColumn({ hookOf }: RecordOptions): Column {
   );
 }
 
+/** Whether gen-writers.ts makes a function for the event: for those that come in floods. */
+export const isWrittenStraight = ({ highVolume, spread }: EventDefinition): boolean =>
+  highVolume === true && spread === undefined;
+
 /** Compiles a definition for the chosen options: every key and constant is encoded here, once. */
 export function runnable(definition: EventDefinition, options: RecordOptions): RunnableEvent {
   const { host } = options;
@@ -152,7 +170,8 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
       ? Detail.LEAN
       : Detail.STANDARD;
   const own = Object.entries(definition.attributes);
-  const behind = common(definition, options, detail);
+  const hooks: [string, Column][] = options.detail === 'all' ? [[at.EVENT_HOOK, hookColumn(options)]] : [];
+  const behind = [...columnsBehind(definition).slice(detail === Detail.LEAN ? THREAD_COLUMNS : 0), ...hooks];
   const writeOwn = own.map(([name, column]) => column.writer(name));
   const writeBehind = behind.map(([name, column]) => column.writer(name));
   const writeBody = options.body ? bodyWriter(definition) : undefined;
@@ -163,6 +182,26 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
   const { clock } = host;
   const { severity } = definition;
   const severityOf = typeof severity === 'number' ? () => severity : severity.of;
+  const writeNotes = (out: Writer) => {
+    if (notes.escaped.length > 0) out.attribute(escapedKey, notes.escaped);
+    if (notes.redacted.length > 0) out.attribute(redactedKey, notes.redacted);
+  };
+  const writeHooks = hooks.map(([name, column]) => column.writer(name));
+  const straight: StraightWriter | undefined = STRAIGHT.get(definition.name)?.({
+    clock,
+    host,
+    detail,
+    hasBody: options.body,
+    hasHook: hooks.length > 0,
+    notes,
+    severityOf,
+    writers: [...own, ...columnsBehind(definition)].map(([name, column]) => column.writer(name)),
+    texts: definition.summary.map((part) => textOf(definition, part)),
+    last(event, process, out) {
+      for (const write of writeHooks) write(event, process, out, notes);
+      writeNotes(out);
+    },
+  });
 
   return {
     ...definition,
@@ -193,15 +232,19 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
       };
     },
     write(event, process, observed, out) {
+      // Setting a length is a call even when it changes nothing.
+      if (notes.escaped.length > 0) notes.escaped.length = 0;
+      if (notes.redacted.length > 0) notes.redacted.length = 0;
+      if (straight) {
+        straight(event, process, observed, out);
+        return;
+      }
       const low = event.low(header.time);
       out.byte(0x09);
       out.fixed64(clock.wallLow(low), clock.wallHigh(low, event.high(header.time)));
       out.byte(0x10);
       out.byte(severityOf(event));
       writeBody?.(event, process, out);
-      // Setting a length is a call even when it changes nothing.
-      if (notes.escaped.length > 0) notes.escaped.length = 0;
-      if (notes.redacted.length > 0) notes.redacted.length = 0;
       for (let i = 0; i < writeOwn.length; i++) writeOwn[i]!(event, process, out, notes);
       if (definition.spread) {
         for (const [name, value] of spreadOf(definition.spread, event, notes))
@@ -210,8 +253,7 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
       const escaped = process.writeBlock(detail, host, out);
       if (escaped.length > 0) notes.escaped.push(...escaped);
       for (let i = 0; i < writeBehind.length; i++) writeBehind[i]!(event, process, out, notes);
-      if (notes.escaped.length > 0) out.attribute(escapedKey, notes.escaped);
-      if (notes.redacted.length > 0) out.attribute(redactedKey, notes.redacted);
+      writeNotes(out);
       out.byte(0x38);
       out.byte(0);
       out.byte(0x59);
@@ -260,13 +302,19 @@ function spreadOf(
 /** Writes one part of a summary. */
 type PartWriter = (event: RawEvent, process: Process, out: Writer) => void;
 
+/** The value of a part of a summary; a literal has none. */
+function textOf({ attributes }: EventDefinition, part: EventDefinition['summary'][number]): Text {
+  const column = attributes[typeof part === 'string' ? part : part[1]];
+  return column ? summaryOf(column) : () => false;
+}
+
 function partWriters(definition: EventDefinition): PartWriter[] {
   return definition.summary.map((part): PartWriter => {
     const [prefix, name] = typeof part === 'string' ? ['', part] : part;
-    const column = definition.attributes[name];
-    const literal = packed(Buffer.from(column ? prefix : name));
-    if (!column) return (_event, _process, out) => out.packed(literal);
-    const write = summaryOf(column);
+    const isValue = definition.attributes[name] !== undefined;
+    const literal = packed(Buffer.from(isValue ? prefix : name));
+    if (!isValue) return (_event, _process, out) => out.packed(literal);
+    const write = textOf(definition, part);
     return (event, process, out) => {
       const before = out.at;
       out.packed(literal);

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { fileChange as c, EventType, FileFlag } from '../decode/layout.gen.ts';
-import type { RawEvent } from '../decode/record.ts';
 import * as at from '../semconv.ts';
-import { type Column, constant, decimal, flag, octal, when } from './column.ts';
+import { type Column, constant, decimal, flag, isGiven, octal, when } from './column.ts';
 import { joinedPath, text } from './column-text.ts';
 import { type EventDefinition, Severity } from './event.ts';
 
 /** Something is known of the file behind the name: st_mode is never 0. */
-const known = (event: RawEvent) => event.u32(c.mode) !== 0;
+const known = isGiven(c.mode);
 
 const path: Record<string, Column> = { [at.ATTR_FILE_PATH]: joinedPath(c.path, c.name) };
 const oldPath: Record<string, Column> = { [at.FILE_OLD_PATH]: joinedPath(c.oldPath, c.oldName) };

@@ -1,7 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ConnectFlag, networkConnect as c, EventType } from '../decode/layout.gen.ts';
 import * as at from '../semconv.ts';
-import { address, constant, decimal, either, errno, flag, int, oneOf, seconds, when } from './column.ts';
+import {
+  address,
+  constant,
+  decimal,
+  either,
+  errno,
+  flag,
+  int,
+  isGiven,
+  oneOf,
+  seconds,
+  when,
+} from './column.ts';
 import { type EventDefinition, Severity } from './event.ts';
 
 const known = flag(c.flags, ConnectFlag.RESULT_KNOWN);
@@ -30,7 +42,7 @@ export const networkConnect: EventDefinition = {
     [at.ATTR_NETWORK_PEER_ADDRESS]: address(c.family, c.daddr),
     [at.ATTR_NETWORK_PEER_PORT]: int(c.dport),
     [at.ATTR_NETWORK_LOCAL_ADDRESS]: when(local, address(c.family, c.saddr)),
-    [at.ATTR_NETWORK_LOCAL_PORT]: when((event) => event.u16(c.sport) !== 0, int(c.sport)),
+    [at.ATTR_NETWORK_LOCAL_PORT]: when(isGiven(c.sport), int(c.sport)),
     [at.CONNECT_RESULT]: when(known, int(c.result)),
     [at.ATTR_ERROR_TYPE]: when(failed, either(known, errno(c.result), constant('_OTHER'))),
     [at.CONNECT_DURATION]: when(flag(c.flags, ConnectFlag.TOOK_KNOWN), seconds(c.took)),

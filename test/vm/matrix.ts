@@ -89,7 +89,10 @@ function section({ title }: Row, report: GuestReport | string): string {
   page += '\n\n| event | hooks | missing |\n| --- | --- | --- |\n';
   for (const [name, { hooks, missing }] of Object.entries(report.events)) {
     // Sorted: the order of programs in the object says nothing of the kernel.
-    const hookWords = hooks.toSorted().map((hook) => `\`${hook}\``).join(', ');
+    const hookWords = hooks
+      .toSorted()
+      .map((hook) => `\`${hook}\``)
+      .join(', ');
     page += `| \`${name.replace('agentsmith.', '')}\` | ${cell(hookWords)} | ${cell(missing.join('; '))} |\n`;
   }
   return `${page}\n`;
