@@ -5,7 +5,7 @@ import { dirname, resolve } from 'node:path';
 import type { Settings } from '../config/command-line.ts';
 import { cgroup2Mounts } from '../sensor/cgroup.ts';
 import type { Native } from '../sensor/native.ts';
-import { engineArguments } from './engine-arguments.ts';
+import { engineArguments, engineEnvironment } from './engine-arguments.ts';
 
 /** Numbers of linux/capability.h. */
 export const CAPABILITIES = {
@@ -108,7 +108,8 @@ export function reducePrivileges(settings: Settings, native: () => Native): stri
     accessSync(process.execPath, constants.X_OK);
     const engine = engineArguments(process.execArgv, process.env.NODE_OPTIONS);
     what = 'execve';
-    process.execve!(process.execPath, [process.execPath, ...engine, ...process.argv.slice(1)], process.env);
+    const environment = engineEnvironment(process.env);
+    process.execve!(process.execPath, [process.execPath, ...engine, ...process.argv.slice(1)], environment);
   } catch (error) {
     return `privileges: the agent keeps those of root (${what}: ${(error as Error).message})`;
   }
