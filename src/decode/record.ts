@@ -154,9 +154,13 @@ export class RawEvent {
   /** Whether `struct who` holds the same words as `words` from `from` on. */
   sameWho(words: Uint32Array, from = 0): boolean {
     const start = (this.at + who.start.offset) >>> 2;
-    // No way out in between: nearly always all words are the same, and a loop without branches is faster.
+    // No way out in between: nearly always all words are the same, and a loop without branches is faster. Two at a time, as
+    // they are an even number (the struct has 64-bit members): 84 to 68 ns.
     let different = 0;
-    for (let i = 0; i < WHO_WORDS; i++) different |= this.words[start + i]! ^ words[from + i]!;
+    for (let i = 0; i < WHO_WORDS; i += 2) {
+      different |= this.words[start + i]! ^ words[from + i]!;
+      different |= this.words[start + i + 1]! ^ words[from + i + 1]!;
+    }
     return different === 0;
   }
 

@@ -21,7 +21,7 @@ export type Shape =
   | { readonly kind: 'address'; readonly family: Field; readonly field: Field }
   | { readonly kind: 'names'; readonly field: Field; readonly names: ReadonlyMap<number, string> }
   /** A whole attribute, encoded. */
-  | { readonly kind: 'constant'; encode(name: string): Uint8Array }
+  | { readonly kind: 'constant'; encode(name: string): Buffer }
   /** What the function alone knows. */
   | { readonly kind: 'call' }
   | { readonly kind: 'when'; readonly bits: Bits; readonly shape: Shape }

@@ -18,7 +18,8 @@ function networkConnect({ clock, detail, hasBody, hasHook, host, last, notes, wr
     let at = out.at;
     let n248 = 0;
     let n232 = 0;
-    v.setUint32(at, 0x00000009, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x00091000, true);
+    v.setFloat64(at, 4.4e-323, true); // 
+    v.setUint32(at + 8, 0x00091000, true);
     v.setUint32(at + 1, clock.wallLow(u4[o4 + 2]!), true);
     v.setUint32(at + 5, clock.wallHigh(u4[o4 + 2]!, u4[o4 + 3]!), true);
     at += 11;
@@ -55,36 +56,42 @@ function networkConnect({ clock, detail, hasBody, hasHook, host, last, notes, wr
       at = endBody(d, body, at);
     }
     if (u2[o2 + 135]! === 6) {
-      v.setUint32(at, 0x110a1a32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x6e617274, true); v.setUint32(at + 16, 0x726f7073, true); v.setUint32(at + 20, 0x0a051274, true);
+      v.setFloat64(at, 2.630665670369203e+267, true); // 2 network.transport tcp
+      v.setFloat64(at + 8, 5.045331188475767e+223, true);
+      v.setFloat64(at + 16, 2.1414175531233632e-260, true);
       v.setUint32(at + 24, 0x70637403, true);
       at += 28;
     }
     else if (u2[o2 + 135]! === 17) {
-      v.setUint32(at, 0x110a1a32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x6e617274, true); v.setUint32(at + 16, 0x726f7073, true); v.setUint32(at + 20, 0x0a051274, true);
+      v.setFloat64(at, 2.630665670369203e+267, true); // 2 network.transport udp
+      v.setFloat64(at + 8, 5.045331188475767e+223, true);
+      v.setFloat64(at + 16, 2.1414175531233632e-260, true);
       v.setUint32(at + 24, 0x70647503, true);
       at += 28;
     }
     else if (u2[o2 + 135]! === 262) {
-      v.setUint32(at, 0x110a1a32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x6e617274, true); v.setUint32(at + 16, 0x726f7073, true); v.setUint32(at + 20, 0x0a051274, true);
+      v.setFloat64(at, 2.630665670369203e+267, true); // 2 network.transport tcp
+      v.setFloat64(at + 8, 5.045331188475767e+223, true);
+      v.setFloat64(at + 16, 2.1414175531233632e-260, true);
       v.setUint32(at + 24, 0x70637403, true);
       at += 28;
     }
     if (u2[o2 + 134]! === 2) {
-      v.setUint32(at, 0x0c0a1632, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x65707974, true); v.setUint32(at + 16, 0x040a0612, true); v.setUint32(at + 20, 0x34767069, true);
+      v.setFloat64(at, 2.630665631930248e+267, true); // 2 network.type ipv4
+      v.setFloat64(at + 8, 4.272556235925541e+180, true);
+      v.setFloat64(at + 16, 5.719608407709627e-56, true);
       at += 24;
     }
     else if (u2[o2 + 134]! === 10) {
-      v.setUint32(at, 0x0c0a1632, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x65707974, true); v.setUint32(at + 16, 0x040a0612, true); v.setUint32(at + 20, 0x36767069, true);
+      v.setFloat64(at, 2.630665631930248e+267, true); // 2 network.type ipv6
+      v.setFloat64(at + 8, 4.272556235925541e+180, true);
+      v.setFloat64(at + 16, 2.4565531057039483e-46, true);
       at += 24;
     }
     if (n248 === 0) n248 = shown248.address(event, o + 248, u2[o2 + 134]! === 2);
-    v.setUint32(at, 0x140a1a32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-    v.setUint32(at + 12, 0x72656570, true); v.setUint32(at + 16, 0x6464612e, true); v.setUint32(at + 20, 0x73736572, true);
+    v.setFloat64(at, 2.630665693432295e+267, true); // 2 network.peer.address
+    v.setFloat64(at + 8, 1.1413636571315489e+243, true);
+    v.setFloat64(at + 16, 1.3561721333310884e+248, true);
     v.setUint32(at + 24, 0x000a0212, true);
     d[at + 1] = 26 + n248;
     d[at + 25] = 2 + n248;
@@ -94,8 +101,9 @@ function networkConnect({ clock, detail, hasBody, hasHook, host, last, notes, wr
     at += n248;
     {
       const value = u2[o2 + 133]!;
-      v.setUint32(at, 0x110a1632, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x72656570, true); v.setUint32(at + 16, 0x726f702e, true); v.setUint32(at + 20, 0x18011274, true);
+      v.setFloat64(at, 2.630665670368734e+267, true); // 2 network.peer.port
+      v.setFloat64(at + 8, 1.1413636571315489e+243, true);
+      v.setFloat64(at + 16, 4.677345627926341e-193, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
       d[at + 1] = 22 + size;
       d[at + 22] = 1 + size;
@@ -106,9 +114,10 @@ function networkConnect({ clock, detail, hasBody, hasHook, host, last, notes, wr
     }
     if ((u4[o4 + 70]! & 32) !== 0) {
       if (n232 === 0) n232 = shown232.address(event, o + 232, u2[o2 + 134]! === 2);
-      v.setUint32(at, 0x150a1b32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x61636f6c, true); v.setUint32(at + 16, 0x64612e6c, true); v.setUint32(at + 20, 0x73657264, true);
-      v.setUint32(at + 24, 0x0a021273, true); v.setUint32(at + 28, 0x00000000, true);
+      v.setFloat64(at, 2.6306657011201094e+267, true); // 2 network.local.address
+      v.setFloat64(at + 8, 1.3662107723223251e+161, true);
+      v.setFloat64(at + 16, 7.497730896456707e+247, true);
+      v.setFloat64(at + 24, 8.2957552e-316, true);
       d[at + 1] = 27 + n232;
       d[at + 26] = 2 + n232;
       d[at + 28] = n232;
@@ -119,8 +128,9 @@ function networkConnect({ clock, detail, hasBody, hasHook, host, last, notes, wr
     if ((u4[o4 + 66]! & 65535) !== 0) {
       {
         const value = u2[o2 + 132]!;
-        v.setUint32(at, 0x120a1732, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-        v.setUint32(at + 12, 0x61636f6c, true); v.setUint32(at + 16, 0x6f702e6c, true); v.setUint32(at + 20, 0x01127472, true);
+        v.setFloat64(at, 2.6306656780565485e+267, true); // 2 network.local.port
+        v.setFloat64(at + 8, 1.3662107723223251e+161, true);
+        v.setFloat64(at + 16, 1.681958967093309e-303, true);
         v.setUint32(at + 24, 0x00000018, true);
         const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
         d[at + 1] = 23 + size;
@@ -132,10 +142,11 @@ function networkConnect({ clock, detail, hasBody, hasHook, host, last, notes, wr
       }
     }
     if ((u4[o4 + 70]! & 2) !== 0) {
-      v.setUint32(at, 0x210a2632, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x6e2e6874, true); v.setUint32(at + 16, 0x6f777465, true); v.setUint32(at + 20, 0x632e6b72, true);
-      v.setUint32(at + 24, 0x656e6e6f, true); v.setUint32(at + 28, 0x722e7463, true); v.setUint32(at + 32, 0x6c757365, true);
-      v.setUint32(at + 36, 0x18011274, true);
+      v.setFloat64(at, 6.189537576005529e+223, true); // 2& !agentsmith.network.connect.result
+      v.setFloat64(at + 8, 5.495852207222892e+222, true);
+      v.setFloat64(at + 16, 5.740143049542027e+169, true);
+      v.setFloat64(at + 24, 1.0153599508819641e+242, true);
+      v.setFloat64(at + 32, 4.677345530328369e-193, true);
       at += 40;
       {
         const value = u4[o4 + 68]! | 0;
@@ -159,33 +170,40 @@ function networkConnect({ clock, detail, hasBody, hasHook, host, last, notes, wr
       at = out.at;
     }
     if ((u4[o4 + 70]! & 4) !== 0) {
-      v.setUint32(at, 0x230a3032, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x6e2e6874, true); v.setUint32(at + 16, 0x6f777465, true); v.setUint32(at + 20, 0x632e6b72, true);
-      v.setUint32(at + 24, 0x656e6e6f, true); v.setUint32(at + 28, 0x642e7463, true); v.setUint32(at + 32, 0x74617275, true);
-      v.setUint32(at + 36, 0x126e6f69, true); v.setUint32(at + 40, 0x00002109, true);
+      v.setFloat64(at, 6.189537610480986e+223, true); // 20 #agentsmith.network.connect.duration !
+      v.setFloat64(at + 8, 5.495852207222892e+222, true);
+      v.setFloat64(at + 16, 5.740143049542027e+169, true);
+      v.setFloat64(at + 24, 3.7661793749730595e+174, true);
+      v.setFloat64(at + 32, 6.735803032645272e-220, true);
+      v.setUint32(at + 40, 0x00002109, true);
       v.setFloat64(at + 42, (u4[o4 + 57]! * 0x100000000 + u4[o4 + 56]!) / 1e9, true);
       at += 50;
     }
     if ((u4[o4 + 70]! & 8) !== 0) {
-      v.setUint32(at, 0x220a2832, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x6e2e6874, true); v.setUint32(at + 16, 0x6f777465, true); v.setUint32(at + 20, 0x632e6b72, true);
-      v.setUint32(at + 24, 0x656e6e6f, true); v.setUint32(at + 28, 0x702e7463, true); v.setUint32(at + 32, 0x69646e65, true);
-      v.setUint32(at + 36, 0x0212676e, true); v.setUint32(at + 40, 0x00000110, true);
+      v.setFloat64(at, 6.189537593242468e+223, true); // 2( "agentsmith.network.connect.pending
+      v.setFloat64(at + 8, 5.495852207222892e+222, true);
+      v.setFloat64(at + 16, 5.740143049542027e+169, true);
+      v.setFloat64(at + 24, 2.3640691090420916e+232, true);
+      v.setFloat64(at + 32, 1.0992518548290113e-298, true);
+      v.setUint32(at + 40, 0x00000110, true);
       at += 42;
     }
     if ((u4[o4 + 70]! & 128) !== 0) {
-      v.setUint32(at, 0x260a2c32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x6e2e6874, true); v.setUint32(at + 16, 0x6f777465, true); v.setUint32(at + 20, 0x632e6b72, true);
-      v.setUint32(at + 24, 0x656e6e6f, true); v.setUint32(at + 28, 0x752e7463, true); v.setUint32(at + 32, 0x6e6f636e, true);
-      v.setUint32(at + 36, 0x7463656e, true); v.setUint32(at + 40, 0x02126465, true); v.setUint32(at + 44, 0x00000110, true);
+      v.setFloat64(at, 6.189537662189173e+223, true); // 2, &agentsmith.network.connect.unconnected
+      v.setFloat64(at + 8, 5.495852207222892e+222, true);
+      v.setFloat64(at + 16, 5.740143049542027e+169, true);
+      v.setFloat64(at + 24, 2.8579841852743368e+256, true);
+      v.setFloat64(at + 32, 4.443890999807696e+252, true);
+      v.setFloat64(at + 40, 5.77200028756e-312, true);
       at += 46;
     }
     if (u4[o4 + 55]! === 0) {
       const size = digitsLength(u4[o4 + 54]!);
-      v.setUint32(at, 0x1d0a2332, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x6e2e6874, true); v.setUint32(at + 16, 0x6f777465, true); v.setUint32(at + 20, 0x632e6b72, true);
-      v.setUint32(at + 24, 0x656e6e6f, true); v.setUint32(at + 28, 0x692e7463, true); v.setUint32(at + 32, 0x0a021264, true);
-      v.setUint32(at + 36, 0x00000000, true);
+      v.setFloat64(at, 6.189537507059087e+223, true); // 2# agentsmith.network.connect.id
+      v.setFloat64(at + 8, 5.495852207222892e+222, true);
+      v.setFloat64(at + 16, 5.740143049542027e+169, true);
+      v.setFloat64(at + 24, 4.553031487705018e+198, true);
+      v.setFloat64(at + 32, 8.2957545e-316, true);
       d[at + 1] = 35 + size;
       d[at + 34] = 2 + size;
       d[at + 36] = size;
@@ -206,9 +224,11 @@ function networkConnect({ clock, detail, hasBody, hasHook, host, last, notes, wr
     if ((u4[o4 + 70]! & 16) !== 0) {
       {
         const value = u4[o4 + 69]!;
-        v.setUint32(at, 0x1c0a2132, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-        v.setUint32(at + 12, 0x6e2e6874, true); v.setUint32(at + 16, 0x6f777465, true); v.setUint32(at + 20, 0x732e6b72, true);
-        v.setUint32(at + 24, 0x656b636f, true); v.setUint32(at + 28, 0x64662e74, true); v.setUint32(at + 32, 0x00180112, true);
+        v.setFloat64(at, 6.189537489822147e+223, true); // 2! agentsmith.network.socket.fd
+        v.setFloat64(at + 8, 5.495852207222892e+222, true);
+        v.setFloat64(at + 16, 6.646631562275307e+246, true);
+        v.setFloat64(at + 24, 4.388920230955576e+175, true);
+        v.setUint32(at + 32, 0x00180112, true);
         const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
         d[at + 1] = 33 + size;
         d[at + 33] = 1 + size;
@@ -219,9 +239,11 @@ function networkConnect({ clock, detail, hasBody, hasHook, host, last, notes, wr
       }
     }
     if ((u4[o4 + 70]! & 64) !== 0) {
-      v.setUint32(at, 0x190a1f32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x6e2e6874, true); v.setUint32(at + 16, 0x6f777465, true); v.setUint32(at + 20, 0x6d2e6b72, true);
-      v.setUint32(at + 24, 0x65707061, true); v.setUint32(at + 28, 0x10021264, true); v.setUint32(at + 32, 0x00000001, true);
+      v.setFloat64(at, 6.189537438112381e+223, true); // 2 agentsmith.network.mapped
+      v.setFloat64(at + 8, 5.495852207222892e+222, true);
+      v.setFloat64(at + 16, 8.389228465419274e+217, true);
+      v.setFloat64(at + 24, 1.455042981042943e-231, true);
+      v.setUint32(at + 32, 0x00000001, true);
       at += 33;
     }
     const { bytes, escaped } = process.block(detail, host);
@@ -232,8 +254,8 @@ function networkConnect({ clock, detail, hasBody, hasHook, host, last, notes, wr
       if (u4[o4 + 6]! !== u4[o4 + 20]!) {
         {
           const value = u4[o4 + 6]!;
-          v.setUint32(at, 0x090a0e32, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x692e6461, true);
-          v.setUint32(at + 12, 0x18011264, true);
+          v.setFloat64(at, 4.774022993687903e+180, true); // 2 thread.id
+          v.setFloat64(at + 8, 4.677278588091734e-193, true);
           const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
           d[at + 1] = 14 + size;
           d[at + 14] = 1 + size;
@@ -257,8 +279,8 @@ function networkConnect({ clock, detail, hasBody, hasHook, host, last, notes, wr
           w15(event, process, out, notes);
           at = out.at;
         } else {
-          v.setUint32(at, 0x0b0a1132, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x6e2e6461, true);
-          v.setUint32(at + 12, 0x12656d61, true);
+          v.setFloat64(at, 4.774023024604911e+180, true); // 2 thread.name
+          v.setFloat64(at + 8, 4.7422012234079306e-220, true);
           d[at + 16] = 0x2;
           d[at + 17] = 0xa;
           d[at + 18] = 0x0;
@@ -270,14 +292,16 @@ function networkConnect({ clock, detail, hasBody, hasHook, host, last, notes, wr
         }
       }
     }
-    v.setUint32(at, 0x140a1a32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-    v.setUint32(at + 12, 0x642e6874, true); v.setUint32(at + 16, 0x5f617461, true); v.setUint32(at + 20, 0x65707974, true);
+    v.setFloat64(at, 6.189537351929e+223, true); // 2 agentsmith.data_type *
+    v.setFloat64(at + 8, 3.7604146768249975e+174, true);
+    v.setFloat64(at + 16, 4.27255699277152e+180, true);
     v.setUint32(at + 24, 0x2a180212, true);
     at += 28;
     {
       const value = u2[o2 + 3]!;
-      v.setUint32(at, 0x140a1932, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7570632e, true);
+      v.setFloat64(at, 6.189537351928737e+223, true); // 2 agentsmith.event.cpu
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 4.921155537752778e+257, true);
       v.setUint32(at + 24, 0x00180112, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
       d[at + 1] = 25 + size;
@@ -289,9 +313,10 @@ function networkConnect({ clock, detail, hasBody, hasHook, host, last, notes, wr
     }
     if (u4[o4 + 5]! > 7 && u4[o4 + 5]! < 2097152) {
       const size = wideLength(u4[o4 + 5]!);
-      v.setUint32(at, 0x190a1e32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7165732e, true);
-      v.setUint32(at + 24, 0x636e6575, true); v.setUint32(at + 28, 0x18011265, true);
+      v.setFloat64(at, 6.189537438112118e+223, true); // 2 agentsmith.event.sequence
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 1.7459524753655862e+238, true);
+      v.setFloat64(at + 24, 4.677282674737617e-193, true);
       d[at + 1] = 30 + size;
       d[at + 30] = 1 + size;
       d[at + 32] = ((u4[o4 + 4]! >>> 0) & 127) | 128;
@@ -313,12 +338,13 @@ function networkConnect({ clock, detail, hasBody, hasHook, host, last, notes, wr
       last(event, process, out);
       at = out.at;
     }
-    v.setUint32(at, 0x00590038, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x62000000, true);
-    v.setUint32(at + 12, 0x0000001a, true);
+    v.setFloat64(at, 2.8817663e-317, true); // 8 Y b
+    v.setFloat64(at + 8, 5.5984217079e-313, true);
     v.setUint32(at + 3, observed[0]!, true);
     v.setUint32(at + 7, observed[1]!, true);
-    v.setUint32(at + 13, 0x6e656761, true); v.setUint32(at + 17, 0x696d7374, true); v.setUint32(at + 21, 0x6e2e6874, true);
-    v.setUint32(at + 25, 0x6f777465, true); v.setUint32(at + 29, 0x632e6b72, true); v.setUint32(at + 33, 0x656e6e6f, true);
+    v.setFloat64(at + 13, 7.044774882844611e+199, true); // agentsmith.network.connect
+    v.setFloat64(at + 21, 8.890088799687959e+228, true);
+    v.setFloat64(at + 29, 3.9461098346462194e+180, true);
     v.setUint32(at + 37, 0x00007463, true);
     at += 39;
     out.at = at;
@@ -340,7 +366,8 @@ function networkBind({ clock, detail, hasBody, hasHook, host, last, notes, write
     const { bytes: d, view: v } = out;
     let at = out.at;
     let n216 = 0;
-    v.setUint32(at, 0x00000009, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x00091000, true);
+    v.setFloat64(at, 4.4e-323, true); // 
+    v.setUint32(at + 8, 0x00091000, true);
     v.setUint32(at + 1, clock.wallLow(u4[o4 + 2]!), true);
     v.setUint32(at + 5, clock.wallHigh(u4[o4 + 2]!, u4[o4 + 3]!), true);
     at += 11;
@@ -389,38 +416,44 @@ function networkBind({ clock, detail, hasBody, hasHook, host, last, notes, write
       at = endBody(d, body, at);
     }
     if (u2[o2 + 118]! === 6) {
-      v.setUint32(at, 0x110a1a32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x6e617274, true); v.setUint32(at + 16, 0x726f7073, true); v.setUint32(at + 20, 0x0a051274, true);
+      v.setFloat64(at, 2.630665670369203e+267, true); // 2 network.transport tcp
+      v.setFloat64(at + 8, 5.045331188475767e+223, true);
+      v.setFloat64(at + 16, 2.1414175531233632e-260, true);
       v.setUint32(at + 24, 0x70637403, true);
       at += 28;
     }
     else if (u2[o2 + 118]! === 17) {
-      v.setUint32(at, 0x110a1a32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x6e617274, true); v.setUint32(at + 16, 0x726f7073, true); v.setUint32(at + 20, 0x0a051274, true);
+      v.setFloat64(at, 2.630665670369203e+267, true); // 2 network.transport udp
+      v.setFloat64(at + 8, 5.045331188475767e+223, true);
+      v.setFloat64(at + 16, 2.1414175531233632e-260, true);
       v.setUint32(at + 24, 0x70647503, true);
       at += 28;
     }
     else if (u2[o2 + 118]! === 262) {
-      v.setUint32(at, 0x110a1a32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x6e617274, true); v.setUint32(at + 16, 0x726f7073, true); v.setUint32(at + 20, 0x0a051274, true);
+      v.setFloat64(at, 2.630665670369203e+267, true); // 2 network.transport tcp
+      v.setFloat64(at + 8, 5.045331188475767e+223, true);
+      v.setFloat64(at + 16, 2.1414175531233632e-260, true);
       v.setUint32(at + 24, 0x70637403, true);
       at += 28;
     }
     if (u2[o2 + 117]! === 2) {
-      v.setUint32(at, 0x0c0a1632, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x65707974, true); v.setUint32(at + 16, 0x040a0612, true); v.setUint32(at + 20, 0x34767069, true);
+      v.setFloat64(at, 2.630665631930248e+267, true); // 2 network.type ipv4
+      v.setFloat64(at + 8, 4.272556235925541e+180, true);
+      v.setFloat64(at + 16, 5.719608407709627e-56, true);
       at += 24;
     }
     else if (u2[o2 + 117]! === 10) {
-      v.setUint32(at, 0x0c0a1632, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x65707974, true); v.setUint32(at + 16, 0x040a0612, true); v.setUint32(at + 20, 0x36767069, true);
+      v.setFloat64(at, 2.630665631930248e+267, true); // 2 network.type ipv6
+      v.setFloat64(at + 8, 4.272556235925541e+180, true);
+      v.setFloat64(at + 16, 2.4565531057039483e-46, true);
       at += 24;
     }
     if ((u4[o4 + 61]! & 2) !== 0) {
       if (n216 === 0) n216 = shown216.address(event, o + 216, u2[o2 + 117]! === 2);
-      v.setUint32(at, 0x150a1b32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x61636f6c, true); v.setUint32(at + 16, 0x64612e6c, true); v.setUint32(at + 20, 0x73657264, true);
-      v.setUint32(at + 24, 0x0a021273, true); v.setUint32(at + 28, 0x00000000, true);
+      v.setFloat64(at, 2.6306657011201094e+267, true); // 2 network.local.address
+      v.setFloat64(at + 8, 1.3662107723223251e+161, true);
+      v.setFloat64(at + 16, 7.497730896456707e+247, true);
+      v.setFloat64(at + 24, 8.2957552e-316, true);
       d[at + 1] = 27 + n216;
       d[at + 26] = 2 + n216;
       d[at + 28] = n216;
@@ -431,8 +464,9 @@ function networkBind({ clock, detail, hasBody, hasHook, host, last, notes, write
     if ((u4[o4 + 61]! & 2) !== 0) {
       {
         const value = u2[o2 + 116]!;
-        v.setUint32(at, 0x120a1732, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-        v.setUint32(at + 12, 0x61636f6c, true); v.setUint32(at + 16, 0x6f702e6c, true); v.setUint32(at + 20, 0x01127472, true);
+        v.setFloat64(at, 2.6306656780565485e+267, true); // 2 network.local.port
+        v.setFloat64(at + 8, 1.3662107723223251e+161, true);
+        v.setFloat64(at + 16, 1.681958967093309e-303, true);
         v.setUint32(at + 24, 0x00000018, true);
         const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
         d[at + 1] = 23 + size;
@@ -451,9 +485,11 @@ function networkBind({ clock, detail, hasBody, hasHook, host, last, notes, write
       }
     }
     if ((u4[o4 + 61]! & 4) !== 0) {
-      v.setUint32(at, 0x190a1f32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x6e2e6874, true); v.setUint32(at + 16, 0x6f777465, true); v.setUint32(at + 20, 0x6d2e6b72, true);
-      v.setUint32(at + 24, 0x65707061, true); v.setUint32(at + 28, 0x10021264, true); v.setUint32(at + 32, 0x00000001, true);
+      v.setFloat64(at, 6.189537438112381e+223, true); // 2 agentsmith.network.mapped
+      v.setFloat64(at + 8, 5.495852207222892e+222, true);
+      v.setFloat64(at + 16, 8.389228465419274e+217, true);
+      v.setFloat64(at + 24, 1.455042981042943e-231, true);
+      v.setUint32(at + 32, 0x00000001, true);
       at += 33;
     }
     out.at = at;
@@ -467,8 +503,8 @@ function networkBind({ clock, detail, hasBody, hasHook, host, last, notes, write
       if (u4[o4 + 6]! !== u4[o4 + 20]!) {
         {
           const value = u4[o4 + 6]!;
-          v.setUint32(at, 0x090a0e32, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x692e6461, true);
-          v.setUint32(at + 12, 0x18011264, true);
+          v.setFloat64(at, 4.774022993687903e+180, true); // 2 thread.id
+          v.setFloat64(at + 8, 4.677278588091734e-193, true);
           const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
           d[at + 1] = 14 + size;
           d[at + 14] = 1 + size;
@@ -492,8 +528,8 @@ function networkBind({ clock, detail, hasBody, hasHook, host, last, notes, write
           w8(event, process, out, notes);
           at = out.at;
         } else {
-          v.setUint32(at, 0x0b0a1132, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x6e2e6461, true);
-          v.setUint32(at + 12, 0x12656d61, true);
+          v.setFloat64(at, 4.774023024604911e+180, true); // 2 thread.name
+          v.setFloat64(at + 8, 4.7422012234079306e-220, true);
           d[at + 16] = 0x2;
           d[at + 17] = 0xa;
           d[at + 18] = 0x0;
@@ -505,14 +541,16 @@ function networkBind({ clock, detail, hasBody, hasHook, host, last, notes, write
         }
       }
     }
-    v.setUint32(at, 0x140a1a32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-    v.setUint32(at + 12, 0x642e6874, true); v.setUint32(at + 16, 0x5f617461, true); v.setUint32(at + 20, 0x65707974, true);
+    v.setFloat64(at, 6.189537351929e+223, true); // 2 agentsmith.data_type 1
+    v.setFloat64(at + 8, 3.7604146768249975e+174, true);
+    v.setFloat64(at + 16, 4.27255699277152e+180, true);
     v.setUint32(at + 24, 0x31180212, true);
     at += 28;
     {
       const value = u2[o2 + 3]!;
-      v.setUint32(at, 0x140a1932, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7570632e, true);
+      v.setFloat64(at, 6.189537351928737e+223, true); // 2 agentsmith.event.cpu
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 4.921155537752778e+257, true);
       v.setUint32(at + 24, 0x00180112, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
       d[at + 1] = 25 + size;
@@ -524,9 +562,10 @@ function networkBind({ clock, detail, hasBody, hasHook, host, last, notes, write
     }
     if (u4[o4 + 5]! > 7 && u4[o4 + 5]! < 2097152) {
       const size = wideLength(u4[o4 + 5]!);
-      v.setUint32(at, 0x190a1e32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7165732e, true);
-      v.setUint32(at + 24, 0x636e6575, true); v.setUint32(at + 28, 0x18011265, true);
+      v.setFloat64(at, 6.189537438112118e+223, true); // 2 agentsmith.event.sequence
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 1.7459524753655862e+238, true);
+      v.setFloat64(at + 24, 4.677282674737617e-193, true);
       d[at + 1] = 30 + size;
       d[at + 30] = 1 + size;
       d[at + 32] = ((u4[o4 + 4]! >>> 0) & 127) | 128;
@@ -548,12 +587,13 @@ function networkBind({ clock, detail, hasBody, hasHook, host, last, notes, write
       last(event, process, out);
       at = out.at;
     }
-    v.setUint32(at, 0x00590038, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x62000000, true);
-    v.setUint32(at + 12, 0x00000017, true);
+    v.setFloat64(at, 2.8817663e-317, true); // 8 Y b
+    v.setFloat64(at + 8, 4.9618229706e-313, true);
     v.setUint32(at + 3, observed[0]!, true);
     v.setUint32(at + 7, observed[1]!, true);
-    v.setUint32(at + 13, 0x6e656761, true); v.setUint32(at + 17, 0x696d7374, true); v.setUint32(at + 21, 0x6e2e6874, true);
-    v.setUint32(at + 25, 0x6f777465, true); v.setUint32(at + 29, 0x622e6b72, true); v.setUint32(at + 33, 0x00646e69, true);
+    v.setFloat64(at + 13, 7.044774882844611e+199, true); // agentsmith.network.bind
+    v.setFloat64(at + 21, 8.890088799687959e+228, true);
+    v.setFloat64(at + 29, 9.092228313584565e-307, true);
     at += 36;
     out.at = at;
   };
@@ -576,7 +616,8 @@ function networkSocketConnect({ clock, detail, hasBody, hasHook, host, last, not
     const o4 = o >>> 2;
     const { bytes: d, view: v } = out;
     let at = out.at;
-    v.setUint32(at, 0x00000009, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x00091000, true);
+    v.setFloat64(at, 4.4e-323, true); // 
+    v.setUint32(at + 8, 0x00091000, true);
     v.setUint32(at + 1, clock.wallLow(u4[o4 + 2]!), true);
     v.setUint32(at + 5, clock.wallHigh(u4[o4 + 2]!, u4[o4 + 3]!), true);
     at += 11;
@@ -591,7 +632,7 @@ function networkSocketConnect({ clock, detail, hasBody, hasHook, host, last, not
       if ((u4[o4 + 62]! & 4) !== 0) {
         {
           const before = at;
-          v.setUint32(at, 0x9286e220, true); v.setUint32(at + 4, 0x00000020, true);
+          v.setFloat64(at, 6.91184334334e-313, true); // 
           at += 5;
           out.at = at;
           at = t1(event, process, out) ? out.at : before;
@@ -611,43 +652,50 @@ function networkSocketConnect({ clock, detail, hasBody, hasHook, host, last, not
       at = endBody(d, body, at);
     }
     if (u2[o2 + 120]! === 1) {
-      v.setUint32(at, 0x110a1b32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x6e617274, true); v.setUint32(at + 16, 0x726f7073, true); v.setUint32(at + 20, 0x0a061274, true);
-      v.setUint32(at + 24, 0x696e7504, true); v.setUint32(at + 28, 0x00000078, true);
+      v.setFloat64(at, 2.6306656703693205e+267, true); // 2 network.transport unix
+      v.setFloat64(at + 8, 5.045331188475767e+223, true);
+      v.setFloat64(at + 16, 2.2430409621043152e-260, true);
+      v.setFloat64(at + 24, 2.555134212517e-312, true);
       at += 29;
     }
     else if (u2[o2 + 120]! === 2) {
-      v.setUint32(at, 0x110a1a32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x6e617274, true); v.setUint32(at + 16, 0x726f7073, true); v.setUint32(at + 20, 0x0a051274, true);
+      v.setFloat64(at, 2.630665670369203e+267, true); // 2 network.transport raw
+      v.setFloat64(at + 8, 5.045331188475767e+223, true);
+      v.setFloat64(at + 16, 2.1414175531233632e-260, true);
       v.setUint32(at + 24, 0x77617203, true);
       at += 28;
     }
     else if (u2[o2 + 120]! === 10) {
-      v.setUint32(at, 0x110a1a32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x6e617274, true); v.setUint32(at + 16, 0x726f7073, true); v.setUint32(at + 20, 0x0a051274, true);
+      v.setFloat64(at, 2.630665670369203e+267, true); // 2 network.transport raw
+      v.setFloat64(at + 8, 5.045331188475767e+223, true);
+      v.setFloat64(at + 16, 2.1414175531233632e-260, true);
       v.setUint32(at + 24, 0x77617203, true);
       at += 28;
     }
     else if (u2[o2 + 120]! === 16) {
-      v.setUint32(at, 0x110a1e32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x6e617274, true); v.setUint32(at + 16, 0x726f7073, true); v.setUint32(at + 20, 0x0a091274, true);
-      v.setUint32(at + 24, 0x74656e07, true); v.setUint32(at + 28, 0x6b6e696c, true);
+      v.setFloat64(at, 2.6306656703696724e+267, true); // 2 network.transport netlink
+      v.setFloat64(at + 8, 5.045331188475767e+223, true);
+      v.setFloat64(at + 16, 2.5479111890471713e-260, true);
+      v.setFloat64(at + 24, 3.1244191326699807e+209, true);
       at += 32;
     }
     else if (u2[o2 + 120]! === 40) {
-      v.setUint32(at, 0x110a1c32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x6e617274, true); v.setUint32(at + 16, 0x726f7073, true); v.setUint32(at + 20, 0x0a071274, true);
-      v.setUint32(at + 24, 0x6f737605, true); v.setUint32(at + 28, 0x00006b63, true);
+      v.setFloat64(at, 2.630665670369438e+267, true); // 2 network.transport vsock
+      v.setFloat64(at + 8, 5.045331188475767e+223, true);
+      v.setFloat64(at + 16, 2.3446643710852672e-260, true);
+      v.setFloat64(at + 24, 5.8336710112061e-310, true);
       at += 30;
     }
     if (u2[o2 + 120]! === 2) {
-      v.setUint32(at, 0x0c0a1632, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x65707974, true); v.setUint32(at + 16, 0x040a0612, true); v.setUint32(at + 20, 0x34767069, true);
+      v.setFloat64(at, 2.630665631930248e+267, true); // 2 network.type ipv4
+      v.setFloat64(at + 8, 4.272556235925541e+180, true);
+      v.setFloat64(at + 16, 5.719608407709627e-56, true);
       at += 24;
     }
     else if (u2[o2 + 120]! === 10) {
-      v.setUint32(at, 0x0c0a1632, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x65707974, true); v.setUint32(at + 16, 0x040a0612, true); v.setUint32(at + 20, 0x36767069, true);
+      v.setFloat64(at, 2.630665631930248e+267, true); // 2 network.type ipv6
+      v.setFloat64(at + 8, 4.272556235925541e+180, true);
+      v.setFloat64(at + 16, 2.4565531057039483e-46, true);
       at += 24;
     }
     if ((u4[o4 + 62]! & 4) !== 0) {
@@ -659,38 +707,48 @@ function networkSocketConnect({ clock, detail, hasBody, hasHook, host, last, not
     w3(event, process, out, notes);
     at = out.at;
     if (u2[o2 + 121]! === 1) {
-      v.setUint32(at, 0x1e0a2a32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x6e2e6874, true); v.setUint32(at + 16, 0x6f777465, true); v.setUint32(at + 20, 0x732e6b72, true);
-      v.setUint32(at + 24, 0x656b636f, true); v.setUint32(at + 28, 0x79742e74, true); v.setUint32(at + 32, 0x08126570, true);
-      v.setUint32(at + 36, 0x7473060a, true); v.setUint32(at + 40, 0x6d616572, true);
+      v.setFloat64(at, 6.189537524297341e+223, true); // 2* agentsmith.network.socket.type stream
+      v.setFloat64(at + 8, 5.495852207222892e+222, true);
+      v.setFloat64(at + 16, 6.646631562275307e+246, true);
+      v.setFloat64(at + 24, 1.117966233134046e+277, true);
+      v.setFloat64(at + 32, 8.717036519844995e+252, true);
+      v.setUint32(at + 40, 0x6d616572, true);
       at += 44;
     }
     else if (u2[o2 + 121]! === 2) {
-      v.setUint32(at, 0x1e0a2c32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x6e2e6874, true); v.setUint32(at + 16, 0x6f777465, true); v.setUint32(at + 20, 0x732e6b72, true);
-      v.setUint32(at + 24, 0x656b636f, true); v.setUint32(at + 28, 0x79742e74, true); v.setUint32(at + 32, 0x0a126570, true);
-      v.setUint32(at + 36, 0x6164080a, true); v.setUint32(at + 40, 0x72676174, true); v.setUint32(at + 44, 0x00006d61, true);
+      v.setFloat64(at, 6.189537524297867e+223, true); // 2, agentsmith.network.socket.type datagram
+      v.setFloat64(at + 8, 5.495852207222892e+222, true);
+      v.setFloat64(at + 16, 6.646631562275307e+246, true);
+      v.setFloat64(at + 24, 1.117966233134046e+277, true);
+      v.setFloat64(at + 32, 1.4081180644928248e+161, true);
+      v.setFloat64(at + 40, 5.9418952441441e-310, true);
       at += 46;
     }
     else if (u2[o2 + 121]! === 3) {
-      v.setUint32(at, 0x1e0a2732, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x6e2e6874, true); v.setUint32(at + 16, 0x6f777465, true); v.setUint32(at + 20, 0x732e6b72, true);
-      v.setUint32(at + 24, 0x656b636f, true); v.setUint32(at + 28, 0x79742e74, true); v.setUint32(at + 32, 0x05126570, true);
-      v.setUint32(at + 36, 0x6172030a, true); v.setUint32(at + 40, 0x00000077, true);
+      v.setFloat64(at, 6.189537524296552e+223, true); // 2' agentsmith.network.socket.type raw
+      v.setFloat64(at + 8, 5.495852207222892e+222, true);
+      v.setFloat64(at + 16, 6.646631562275307e+246, true);
+      v.setFloat64(at + 24, 1.117966233134046e+277, true);
+      v.setFloat64(at + 32, 2.532308055863248e+161, true);
+      v.setUint32(at + 40, 0x00000077, true);
       at += 41;
     }
     else if (u2[o2 + 121]! === 4) {
-      v.setUint32(at, 0x1e0a2732, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x6e2e6874, true); v.setUint32(at + 16, 0x6f777465, true); v.setUint32(at + 20, 0x732e6b72, true);
-      v.setUint32(at + 24, 0x656b636f, true); v.setUint32(at + 28, 0x79742e74, true); v.setUint32(at + 32, 0x05126570, true);
-      v.setUint32(at + 36, 0x6472030a, true); v.setUint32(at + 40, 0x0000006d, true);
+      v.setFloat64(at, 6.189537524296552e+223, true); // 2' agentsmith.network.socket.type rdm
+      v.setFloat64(at + 8, 5.495852207222892e+222, true);
+      v.setFloat64(at + 16, 6.646631562275307e+246, true);
+      v.setFloat64(at + 24, 1.117966233134046e+277, true);
+      v.setFloat64(at + 32, 7.127813510483142e+175, true);
+      v.setUint32(at + 40, 0x0000006d, true);
       at += 41;
     }
     else if (u2[o2 + 121]! === 5) {
-      v.setUint32(at, 0x1e0a2d32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x6e2e6874, true); v.setUint32(at + 16, 0x6f777465, true); v.setUint32(at + 20, 0x732e6b72, true);
-      v.setUint32(at + 24, 0x656b636f, true); v.setUint32(at + 28, 0x79742e74, true); v.setUint32(at + 32, 0x0b126570, true);
-      v.setUint32(at + 36, 0x6573090a, true); v.setUint32(at + 40, 0x63617071, true); v.setUint32(at + 44, 0x0074656b, true);
+      v.setFloat64(at, 6.18953752429813e+223, true); // 2- agentsmith.network.socket.type seqpacket
+      v.setFloat64(at + 8, 5.495852207222892e+222, true);
+      v.setFloat64(at + 16, 6.646631562275307e+246, true);
+      v.setFloat64(at + 24, 1.117966233134046e+277, true);
+      v.setFloat64(at + 32, 4.936707069980798e+180, true);
+      v.setFloat64(at + 40, 1.815319375120247e-306, true);
       at += 47;
     }
     out.at = at;
@@ -714,8 +772,8 @@ function networkSocketConnect({ clock, detail, hasBody, hasHook, host, last, not
       if (u4[o4 + 6]! !== u4[o4 + 20]!) {
         {
           const value = u4[o4 + 6]!;
-          v.setUint32(at, 0x090a0e32, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x692e6461, true);
-          v.setUint32(at + 12, 0x18011264, true);
+          v.setFloat64(at, 4.774022993687903e+180, true); // 2 thread.id
+          v.setFloat64(at + 8, 4.677278588091734e-193, true);
           const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
           d[at + 1] = 14 + size;
           d[at + 14] = 1 + size;
@@ -739,8 +797,8 @@ function networkSocketConnect({ clock, detail, hasBody, hasHook, host, last, not
           w9(event, process, out, notes);
           at = out.at;
         } else {
-          v.setUint32(at, 0x0b0a1132, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x6e2e6461, true);
-          v.setUint32(at + 12, 0x12656d61, true);
+          v.setFloat64(at, 4.774023024604911e+180, true); // 2 thread.name
+          v.setFloat64(at + 8, 4.7422012234079306e-220, true);
           d[at + 16] = 0x2;
           d[at + 17] = 0xa;
           d[at + 18] = 0x0;
@@ -754,8 +812,9 @@ function networkSocketConnect({ clock, detail, hasBody, hasHook, host, last, not
     }
     {
       const value = u2[o2 + 3]!;
-      v.setUint32(at, 0x140a1932, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7570632e, true);
+      v.setFloat64(at, 6.189537351928737e+223, true); // 2 agentsmith.event.cpu
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 4.921155537752778e+257, true);
       v.setUint32(at + 24, 0x00180112, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
       d[at + 1] = 25 + size;
@@ -767,9 +826,10 @@ function networkSocketConnect({ clock, detail, hasBody, hasHook, host, last, not
     }
     if (u4[o4 + 5]! > 7 && u4[o4 + 5]! < 2097152) {
       const size = wideLength(u4[o4 + 5]!);
-      v.setUint32(at, 0x190a1e32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7165732e, true);
-      v.setUint32(at + 24, 0x636e6575, true); v.setUint32(at + 28, 0x18011265, true);
+      v.setFloat64(at, 6.189537438112118e+223, true); // 2 agentsmith.event.sequence
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 1.7459524753655862e+238, true);
+      v.setFloat64(at + 24, 4.677282674737617e-193, true);
       d[at + 1] = 30 + size;
       d[at + 30] = 1 + size;
       d[at + 32] = ((u4[o4 + 4]! >>> 0) & 127) | 128;
@@ -791,13 +851,15 @@ function networkSocketConnect({ clock, detail, hasBody, hasHook, host, last, not
       last(event, process, out);
       at = out.at;
     }
-    v.setUint32(at, 0x00590038, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x62000000, true);
-    v.setUint32(at + 12, 0x00000021, true);
+    v.setFloat64(at, 2.8817663e-317, true); // 8 Y b!
+    v.setFloat64(at + 8, 7.08381876156e-313, true);
     v.setUint32(at + 3, observed[0]!, true);
     v.setUint32(at + 7, observed[1]!, true);
-    v.setUint32(at + 13, 0x6e656761, true); v.setUint32(at + 17, 0x696d7374, true); v.setUint32(at + 21, 0x6e2e6874, true);
-    v.setUint32(at + 25, 0x6f777465, true); v.setUint32(at + 29, 0x732e6b72, true); v.setUint32(at + 33, 0x656b636f, true);
-    v.setUint32(at + 37, 0x6f632e74, true); v.setUint32(at + 41, 0x63656e6e, true); v.setUint32(at + 45, 0x00000074, true);
+    v.setFloat64(at + 13, 7.044774882844611e+199, true); // agentsmith.network.socket.connect
+    v.setFloat64(at + 21, 8.890088799687959e+228, true);
+    v.setFloat64(at + 29, 3.551521014444441e+180, true);
+    v.setFloat64(at + 37, 6.470495594192985e+170, true);
+    v.setUint32(at + 45, 0x00000074, true);
     at += 46;
     out.at = at;
   };
@@ -815,7 +877,8 @@ function fileCreate({ clock, detail, hasBody, hasHook, host, last, notes, writer
     const o4 = o >>> 2;
     const { bytes: d, view: v } = out;
     let at = out.at;
-    v.setUint32(at, 0x00000009, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x00091000, true);
+    v.setFloat64(at, 4.4e-323, true); // 
+    v.setUint32(at + 8, 0x00091000, true);
     v.setUint32(at + 1, clock.wallLow(u4[o4 + 2]!), true);
     v.setUint32(at + 5, clock.wallHigh(u4[o4 + 2]!, u4[o4 + 3]!), true);
     at += 11;
@@ -835,8 +898,9 @@ function fileCreate({ clock, detail, hasBody, hasHook, host, last, notes, writer
     if (u4[o4 + 56]! !== 0) {
       if (u4[o4 + 55]! === 0) {
         const size = digitsLength(u4[o4 + 54]!);
-        v.setUint32(at, 0x0a0a1032, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x6f6e692e, true);
-        v.setUint32(at + 12, 0x02126564, true); v.setUint32(at + 16, 0x0000000a, true);
+        v.setFloat64(at, 3.6842139515058248e+180, true); // 2 file.inode
+        v.setFloat64(at + 8, 1.0987761306167281e-298, true);
+        v.setUint32(at + 16, 0x0000000a, true);
         d[at + 1] = 16 + size;
         d[at + 15] = 2 + size;
         d[at + 17] = size;
@@ -856,8 +920,9 @@ function fileCreate({ clock, detail, hasBody, hasHook, host, last, notes, writer
       }
     }
     if (u4[o4 + 56]! !== 0) {
-      v.setUint32(at, 0x090a1332, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x646f6d2e, true);
-      v.setUint32(at + 12, 0x0a061265, true); v.setUint32(at + 16, 0x00000004, true);
+      v.setFloat64(at, 3.6842139437771035e+180, true); // 2 file.mode
+      v.setFloat64(at + 8, 2.2430176175504105e-260, true);
+      v.setUint32(at + 16, 0x00000004, true);
       d[at + 17] = 48 + (((u4[o4 + 56]! & 4095) >>> 9) & 7);
       d[at + 18] = 48 + (((u4[o4 + 56]! & 4095) >>> 6) & 7);
       d[at + 19] = 48 + (((u4[o4 + 56]! & 4095) >>> 3) & 7);
@@ -867,8 +932,9 @@ function fileCreate({ clock, detail, hasBody, hasHook, host, last, notes, writer
     if (u4[o4 + 56]! !== 0) {
       {
         const size = digitsLength(u4[o4 + 57]!);
-        v.setUint32(at, 0x0d0a1332, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x6e776f2e, true);
-        v.setUint32(at + 12, 0x692e7265, true); v.setUint32(at + 16, 0x0a021264, true); v.setUint32(at + 20, 0x00000000, true);
+        v.setFloat64(at, 3.6842139746934037e+180, true); // 2 file.owner.id
+        v.setFloat64(at + 8, 4.551868145860055e+198, true);
+        v.setFloat64(at + 16, 8.2957545e-316, true);
         d[at + 1] = 19 + size;
         d[at + 18] = 2 + size;
         d[at + 20] = size;
@@ -883,9 +949,11 @@ function fileCreate({ clock, detail, hasBody, hasHook, host, last, notes, writer
       }
     }
     if ((u4[o4 + 58]! & 1) !== 0) {
-      v.setUint32(at, 0x1a0a2032, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x662e6874, true); v.setUint32(at + 16, 0x2e656c69, true); v.setUint32(at + 20, 0x65726e75, true);
-      v.setUint32(at + 24, 0x766c6f73, true); v.setUint32(at + 28, 0x02126465, true); v.setUint32(at + 32, 0x00000110, true);
+      v.setFloat64(at, 6.189537455349058e+223, true); // 2  agentsmith.file.unresolved
+      v.setFloat64(at + 8, 1.6150858056361773e+184, true);
+      v.setFloat64(at + 16, 4.780105920389595e+180, true);
+      v.setFloat64(at + 24, 1.0985437509957091e-298, true);
+      v.setUint32(at + 32, 0x00000110, true);
       at += 34;
     }
     const { bytes, escaped } = process.block(detail, host);
@@ -896,8 +964,8 @@ function fileCreate({ clock, detail, hasBody, hasHook, host, last, notes, writer
       if (u4[o4 + 6]! !== u4[o4 + 20]!) {
         {
           const value = u4[o4 + 6]!;
-          v.setUint32(at, 0x090a0e32, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x692e6461, true);
-          v.setUint32(at + 12, 0x18011264, true);
+          v.setFloat64(at, 4.774022993687903e+180, true); // 2 thread.id
+          v.setFloat64(at + 8, 4.677278588091734e-193, true);
           const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
           d[at + 1] = 14 + size;
           d[at + 14] = 1 + size;
@@ -921,8 +989,8 @@ function fileCreate({ clock, detail, hasBody, hasHook, host, last, notes, writer
           w6(event, process, out, notes);
           at = out.at;
         } else {
-          v.setUint32(at, 0x0b0a1132, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x6e2e6461, true);
-          v.setUint32(at + 12, 0x12656d61, true);
+          v.setFloat64(at, 4.774023024604911e+180, true); // 2 thread.name
+          v.setFloat64(at + 8, 4.7422012234079306e-220, true);
           d[at + 16] = 0x2;
           d[at + 17] = 0xa;
           d[at + 18] = 0x0;
@@ -934,14 +1002,16 @@ function fileCreate({ clock, detail, hasBody, hasHook, host, last, notes, writer
         }
       }
     }
-    v.setUint32(at, 0x140a1b32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-    v.setUint32(at + 12, 0x642e6874, true); v.setUint32(at + 16, 0x5f617461, true); v.setUint32(at + 20, 0x65707974, true);
-    v.setUint32(at + 24, 0xda180312, true); v.setUint32(at + 28, 0x00000004, true);
+    v.setFloat64(at, 6.189537351929263e+223, true); // 2 agentsmith.data_type
+    v.setFloat64(at + 8, 3.7604146768249975e+174, true);
+    v.setFloat64(at + 16, 4.27255699277152e+180, true);
+    v.setFloat64(at + 24, 1.0295772691e-313, true);
     at += 29;
     {
       const value = u2[o2 + 3]!;
-      v.setUint32(at, 0x140a1932, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7570632e, true);
+      v.setFloat64(at, 6.189537351928737e+223, true); // 2 agentsmith.event.cpu
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 4.921155537752778e+257, true);
       v.setUint32(at + 24, 0x00180112, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
       d[at + 1] = 25 + size;
@@ -953,9 +1023,10 @@ function fileCreate({ clock, detail, hasBody, hasHook, host, last, notes, writer
     }
     if (u4[o4 + 5]! > 7 && u4[o4 + 5]! < 2097152) {
       const size = wideLength(u4[o4 + 5]!);
-      v.setUint32(at, 0x190a1e32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7165732e, true);
-      v.setUint32(at + 24, 0x636e6575, true); v.setUint32(at + 28, 0x18011265, true);
+      v.setFloat64(at, 6.189537438112118e+223, true); // 2 agentsmith.event.sequence
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 1.7459524753655862e+238, true);
+      v.setFloat64(at + 24, 4.677282674737617e-193, true);
       d[at + 1] = 30 + size;
       d[at + 30] = 1 + size;
       d[at + 32] = ((u4[o4 + 4]! >>> 0) & 127) | 128;
@@ -977,12 +1048,13 @@ function fileCreate({ clock, detail, hasBody, hasHook, host, last, notes, writer
       last(event, process, out);
       at = out.at;
     }
-    v.setUint32(at, 0x00590038, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x62000000, true);
-    v.setUint32(at + 12, 0x00000016, true);
+    v.setFloat64(at, 2.8817663e-317, true); // 8 Y b
+    v.setFloat64(at + 8, 4.7496233915e-313, true);
     v.setUint32(at + 3, observed[0]!, true);
     v.setUint32(at + 7, observed[1]!, true);
-    v.setUint32(at + 13, 0x6e656761, true); v.setUint32(at + 17, 0x696d7374, true); v.setUint32(at + 21, 0x662e6874, true);
-    v.setUint32(at + 25, 0x2e656c69, true); v.setUint32(at + 29, 0x61657263, true); v.setUint32(at + 33, 0x00006574, true);
+    v.setFloat64(at + 13, 7.044774882844611e+199, true); // agentsmith.file.create
+    v.setFloat64(at + 21, 3.4462066832812003e-85, true);
+    v.setFloat64(at + 29, 5.5113282005173e-310, true);
     at += 35;
     out.at = at;
   };
@@ -1002,7 +1074,8 @@ function fileLink({ clock, detail, hasBody, hasHook, host, last, notes, writers,
     const o4 = o >>> 2;
     const { bytes: d, view: v } = out;
     let at = out.at;
-    v.setUint32(at, 0x00000009, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x00091000, true);
+    v.setFloat64(at, 4.4e-323, true); // 
+    v.setUint32(at + 8, 0x00091000, true);
     v.setUint32(at + 1, clock.wallLow(u4[o4 + 2]!), true);
     v.setUint32(at + 5, clock.wallHigh(u4[o4 + 2]!, u4[o4 + 3]!), true);
     at += 11;
@@ -1014,7 +1087,7 @@ function fileLink({ clock, detail, hasBody, hasHook, host, last, notes, writers,
         out.at = at;
         at = t0(event, process, out) ? out.at : before;
       }
-      v.setUint32(at, 0x9286e220, true); v.setUint32(at + 4, 0x00000020, true);
+      v.setFloat64(at, 6.91184334334e-313, true); // 
       at += 5;
       {
         const before = at;
@@ -1032,8 +1105,9 @@ function fileLink({ clock, detail, hasBody, hasHook, host, last, notes, writers,
     if (u4[o4 + 56]! !== 0) {
       if (u4[o4 + 55]! === 0) {
         const size = digitsLength(u4[o4 + 54]!);
-        v.setUint32(at, 0x0a0a1032, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x6f6e692e, true);
-        v.setUint32(at + 12, 0x02126564, true); v.setUint32(at + 16, 0x0000000a, true);
+        v.setFloat64(at, 3.6842139515058248e+180, true); // 2 file.inode
+        v.setFloat64(at + 8, 1.0987761306167281e-298, true);
+        v.setUint32(at + 16, 0x0000000a, true);
         d[at + 1] = 16 + size;
         d[at + 15] = 2 + size;
         d[at + 17] = size;
@@ -1053,8 +1127,9 @@ function fileLink({ clock, detail, hasBody, hasHook, host, last, notes, writers,
       }
     }
     if (u4[o4 + 56]! !== 0) {
-      v.setUint32(at, 0x090a1332, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x646f6d2e, true);
-      v.setUint32(at + 12, 0x0a061265, true); v.setUint32(at + 16, 0x00000004, true);
+      v.setFloat64(at, 3.6842139437771035e+180, true); // 2 file.mode
+      v.setFloat64(at + 8, 2.2430176175504105e-260, true);
+      v.setUint32(at + 16, 0x00000004, true);
       d[at + 17] = 48 + (((u4[o4 + 56]! & 4095) >>> 9) & 7);
       d[at + 18] = 48 + (((u4[o4 + 56]! & 4095) >>> 6) & 7);
       d[at + 19] = 48 + (((u4[o4 + 56]! & 4095) >>> 3) & 7);
@@ -1064,8 +1139,9 @@ function fileLink({ clock, detail, hasBody, hasHook, host, last, notes, writers,
     if (u4[o4 + 56]! !== 0) {
       {
         const size = digitsLength(u4[o4 + 57]!);
-        v.setUint32(at, 0x0d0a1332, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x6e776f2e, true);
-        v.setUint32(at + 12, 0x692e7265, true); v.setUint32(at + 16, 0x0a021264, true); v.setUint32(at + 20, 0x00000000, true);
+        v.setFloat64(at, 3.6842139746934037e+180, true); // 2 file.owner.id
+        v.setFloat64(at + 8, 4.551868145860055e+198, true);
+        v.setFloat64(at + 16, 8.2957545e-316, true);
         d[at + 1] = 19 + size;
         d[at + 18] = 2 + size;
         d[at + 20] = size;
@@ -1080,9 +1156,11 @@ function fileLink({ clock, detail, hasBody, hasHook, host, last, notes, writers,
       }
     }
     if ((u4[o4 + 58]! & 1) !== 0) {
-      v.setUint32(at, 0x1a0a2032, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x662e6874, true); v.setUint32(at + 16, 0x2e656c69, true); v.setUint32(at + 20, 0x65726e75, true);
-      v.setUint32(at + 24, 0x766c6f73, true); v.setUint32(at + 28, 0x02126465, true); v.setUint32(at + 32, 0x00000110, true);
+      v.setFloat64(at, 6.189537455349058e+223, true); // 2  agentsmith.file.unresolved
+      v.setFloat64(at + 8, 1.6150858056361773e+184, true);
+      v.setFloat64(at + 16, 4.780105920389595e+180, true);
+      v.setFloat64(at + 24, 1.0985437509957091e-298, true);
+      v.setUint32(at + 32, 0x00000110, true);
       at += 34;
     }
     const { bytes, escaped } = process.block(detail, host);
@@ -1093,8 +1171,8 @@ function fileLink({ clock, detail, hasBody, hasHook, host, last, notes, writers,
       if (u4[o4 + 6]! !== u4[o4 + 20]!) {
         {
           const value = u4[o4 + 6]!;
-          v.setUint32(at, 0x090a0e32, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x692e6461, true);
-          v.setUint32(at + 12, 0x18011264, true);
+          v.setFloat64(at, 4.774022993687903e+180, true); // 2 thread.id
+          v.setFloat64(at + 8, 4.677278588091734e-193, true);
           const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
           d[at + 1] = 14 + size;
           d[at + 14] = 1 + size;
@@ -1118,8 +1196,8 @@ function fileLink({ clock, detail, hasBody, hasHook, host, last, notes, writers,
           w7(event, process, out, notes);
           at = out.at;
         } else {
-          v.setUint32(at, 0x0b0a1132, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x6e2e6461, true);
-          v.setUint32(at + 12, 0x12656d61, true);
+          v.setFloat64(at, 4.774023024604911e+180, true); // 2 thread.name
+          v.setFloat64(at + 8, 4.7422012234079306e-220, true);
           d[at + 16] = 0x2;
           d[at + 17] = 0xa;
           d[at + 18] = 0x0;
@@ -1133,8 +1211,9 @@ function fileLink({ clock, detail, hasBody, hasHook, host, last, notes, writers,
     }
     {
       const value = u2[o2 + 3]!;
-      v.setUint32(at, 0x140a1932, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7570632e, true);
+      v.setFloat64(at, 6.189537351928737e+223, true); // 2 agentsmith.event.cpu
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 4.921155537752778e+257, true);
       v.setUint32(at + 24, 0x00180112, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
       d[at + 1] = 25 + size;
@@ -1146,9 +1225,10 @@ function fileLink({ clock, detail, hasBody, hasHook, host, last, notes, writers,
     }
     if (u4[o4 + 5]! > 7 && u4[o4 + 5]! < 2097152) {
       const size = wideLength(u4[o4 + 5]!);
-      v.setUint32(at, 0x190a1e32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7165732e, true);
-      v.setUint32(at + 24, 0x636e6575, true); v.setUint32(at + 28, 0x18011265, true);
+      v.setFloat64(at, 6.189537438112118e+223, true); // 2 agentsmith.event.sequence
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 1.7459524753655862e+238, true);
+      v.setFloat64(at + 24, 4.677282674737617e-193, true);
       d[at + 1] = 30 + size;
       d[at + 30] = 1 + size;
       d[at + 32] = ((u4[o4 + 4]! >>> 0) & 127) | 128;
@@ -1170,12 +1250,13 @@ function fileLink({ clock, detail, hasBody, hasHook, host, last, notes, writers,
       last(event, process, out);
       at = out.at;
     }
-    v.setUint32(at, 0x00590038, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x62000000, true);
-    v.setUint32(at + 12, 0x00000014, true);
+    v.setFloat64(at, 2.8817663e-317, true); // 8 Y b
+    v.setFloat64(at + 8, 4.3252242333e-313, true);
     v.setUint32(at + 3, observed[0]!, true);
     v.setUint32(at + 7, observed[1]!, true);
-    v.setUint32(at + 13, 0x6e656761, true); v.setUint32(at + 17, 0x696d7374, true); v.setUint32(at + 21, 0x662e6874, true);
-    v.setUint32(at + 25, 0x2e656c69, true); v.setUint32(at + 29, 0x6b6e696c, true);
+    v.setFloat64(at + 13, 7.044774882844611e+199, true); // agentsmith.file.link
+    v.setFloat64(at + 21, 3.4462066832812003e-85, true);
+    v.setUint32(at + 29, 0x6b6e696c, true);
     at += 33;
     out.at = at;
   };
@@ -1195,7 +1276,8 @@ function fileRename({ clock, detail, hasBody, hasHook, host, last, notes, writer
     const o4 = o >>> 2;
     const { bytes: d, view: v } = out;
     let at = out.at;
-    v.setUint32(at, 0x00000009, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x00091000, true);
+    v.setFloat64(at, 4.4e-323, true); // 
+    v.setUint32(at + 8, 0x00091000, true);
     v.setUint32(at + 1, clock.wallLow(u4[o4 + 2]!), true);
     v.setUint32(at + 5, clock.wallHigh(u4[o4 + 2]!, u4[o4 + 3]!), true);
     at += 11;
@@ -1207,7 +1289,7 @@ function fileRename({ clock, detail, hasBody, hasHook, host, last, notes, writer
         out.at = at;
         at = t0(event, process, out) ? out.at : before;
       }
-      v.setUint32(at, 0x9286e220, true); v.setUint32(at + 4, 0x00000020, true);
+      v.setFloat64(at, 6.91184334334e-313, true); // 
       at += 5;
       {
         const before = at;
@@ -1225,8 +1307,9 @@ function fileRename({ clock, detail, hasBody, hasHook, host, last, notes, writer
     if (u4[o4 + 56]! !== 0) {
       if (u4[o4 + 55]! === 0) {
         const size = digitsLength(u4[o4 + 54]!);
-        v.setUint32(at, 0x0a0a1032, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x6f6e692e, true);
-        v.setUint32(at + 12, 0x02126564, true); v.setUint32(at + 16, 0x0000000a, true);
+        v.setFloat64(at, 3.6842139515058248e+180, true); // 2 file.inode
+        v.setFloat64(at + 8, 1.0987761306167281e-298, true);
+        v.setUint32(at + 16, 0x0000000a, true);
         d[at + 1] = 16 + size;
         d[at + 15] = 2 + size;
         d[at + 17] = size;
@@ -1246,8 +1329,9 @@ function fileRename({ clock, detail, hasBody, hasHook, host, last, notes, writer
       }
     }
     if (u4[o4 + 56]! !== 0) {
-      v.setUint32(at, 0x090a1332, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x646f6d2e, true);
-      v.setUint32(at + 12, 0x0a061265, true); v.setUint32(at + 16, 0x00000004, true);
+      v.setFloat64(at, 3.6842139437771035e+180, true); // 2 file.mode
+      v.setFloat64(at + 8, 2.2430176175504105e-260, true);
+      v.setUint32(at + 16, 0x00000004, true);
       d[at + 17] = 48 + (((u4[o4 + 56]! & 4095) >>> 9) & 7);
       d[at + 18] = 48 + (((u4[o4 + 56]! & 4095) >>> 6) & 7);
       d[at + 19] = 48 + (((u4[o4 + 56]! & 4095) >>> 3) & 7);
@@ -1257,8 +1341,9 @@ function fileRename({ clock, detail, hasBody, hasHook, host, last, notes, writer
     if (u4[o4 + 56]! !== 0) {
       {
         const size = digitsLength(u4[o4 + 57]!);
-        v.setUint32(at, 0x0d0a1332, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x6e776f2e, true);
-        v.setUint32(at + 12, 0x692e7265, true); v.setUint32(at + 16, 0x0a021264, true); v.setUint32(at + 20, 0x00000000, true);
+        v.setFloat64(at, 3.6842139746934037e+180, true); // 2 file.owner.id
+        v.setFloat64(at + 8, 4.551868145860055e+198, true);
+        v.setFloat64(at + 16, 8.2957545e-316, true);
         d[at + 1] = 19 + size;
         d[at + 18] = 2 + size;
         d[at + 20] = size;
@@ -1273,9 +1358,11 @@ function fileRename({ clock, detail, hasBody, hasHook, host, last, notes, writer
       }
     }
     if ((u4[o4 + 58]! & 1) !== 0) {
-      v.setUint32(at, 0x1a0a2032, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x662e6874, true); v.setUint32(at + 16, 0x2e656c69, true); v.setUint32(at + 20, 0x65726e75, true);
-      v.setUint32(at + 24, 0x766c6f73, true); v.setUint32(at + 28, 0x02126465, true); v.setUint32(at + 32, 0x00000110, true);
+      v.setFloat64(at, 6.189537455349058e+223, true); // 2  agentsmith.file.unresolved
+      v.setFloat64(at + 8, 1.6150858056361773e+184, true);
+      v.setFloat64(at + 16, 4.780105920389595e+180, true);
+      v.setFloat64(at + 24, 1.0985437509957091e-298, true);
+      v.setUint32(at + 32, 0x00000110, true);
       at += 34;
     }
     const { bytes, escaped } = process.block(detail, host);
@@ -1286,8 +1373,8 @@ function fileRename({ clock, detail, hasBody, hasHook, host, last, notes, writer
       if (u4[o4 + 6]! !== u4[o4 + 20]!) {
         {
           const value = u4[o4 + 6]!;
-          v.setUint32(at, 0x090a0e32, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x692e6461, true);
-          v.setUint32(at + 12, 0x18011264, true);
+          v.setFloat64(at, 4.774022993687903e+180, true); // 2 thread.id
+          v.setFloat64(at + 8, 4.677278588091734e-193, true);
           const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
           d[at + 1] = 14 + size;
           d[at + 14] = 1 + size;
@@ -1311,8 +1398,8 @@ function fileRename({ clock, detail, hasBody, hasHook, host, last, notes, writer
           w7(event, process, out, notes);
           at = out.at;
         } else {
-          v.setUint32(at, 0x0b0a1132, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x6e2e6461, true);
-          v.setUint32(at + 12, 0x12656d61, true);
+          v.setFloat64(at, 4.774023024604911e+180, true); // 2 thread.name
+          v.setFloat64(at + 8, 4.7422012234079306e-220, true);
           d[at + 16] = 0x2;
           d[at + 17] = 0xa;
           d[at + 18] = 0x0;
@@ -1326,8 +1413,9 @@ function fileRename({ clock, detail, hasBody, hasHook, host, last, notes, writer
     }
     {
       const value = u2[o2 + 3]!;
-      v.setUint32(at, 0x140a1932, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7570632e, true);
+      v.setFloat64(at, 6.189537351928737e+223, true); // 2 agentsmith.event.cpu
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 4.921155537752778e+257, true);
       v.setUint32(at + 24, 0x00180112, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
       d[at + 1] = 25 + size;
@@ -1339,9 +1427,10 @@ function fileRename({ clock, detail, hasBody, hasHook, host, last, notes, writer
     }
     if (u4[o4 + 5]! > 7 && u4[o4 + 5]! < 2097152) {
       const size = wideLength(u4[o4 + 5]!);
-      v.setUint32(at, 0x190a1e32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7165732e, true);
-      v.setUint32(at + 24, 0x636e6575, true); v.setUint32(at + 28, 0x18011265, true);
+      v.setFloat64(at, 6.189537438112118e+223, true); // 2 agentsmith.event.sequence
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 1.7459524753655862e+238, true);
+      v.setFloat64(at + 24, 4.677282674737617e-193, true);
       d[at + 1] = 30 + size;
       d[at + 30] = 1 + size;
       d[at + 32] = ((u4[o4 + 4]! >>> 0) & 127) | 128;
@@ -1363,12 +1452,13 @@ function fileRename({ clock, detail, hasBody, hasHook, host, last, notes, writer
       last(event, process, out);
       at = out.at;
     }
-    v.setUint32(at, 0x00590038, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x62000000, true);
-    v.setUint32(at + 12, 0x00000016, true);
+    v.setFloat64(at, 2.8817663e-317, true); // 8 Y b
+    v.setFloat64(at + 8, 4.7496233915e-313, true);
     v.setUint32(at + 3, observed[0]!, true);
     v.setUint32(at + 7, observed[1]!, true);
-    v.setUint32(at + 13, 0x6e656761, true); v.setUint32(at + 17, 0x696d7374, true); v.setUint32(at + 21, 0x662e6874, true);
-    v.setUint32(at + 25, 0x2e656c69, true); v.setUint32(at + 29, 0x616e6572, true); v.setUint32(at + 33, 0x0000656d, true);
+    v.setFloat64(at + 13, 7.044774882844611e+199, true); // agentsmith.file.rename
+    v.setFloat64(at + 21, 3.4462066832812003e-85, true);
+    v.setFloat64(at + 29, 5.50984283244113e-310, true);
     at += 35;
     out.at = at;
   };
@@ -1388,7 +1478,8 @@ function fileSymlink({ clock, detail, hasBody, hasHook, host, last, notes, write
     const o4 = o >>> 2;
     const { bytes: d, view: v } = out;
     let at = out.at;
-    v.setUint32(at, 0x00000009, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x00091000, true);
+    v.setFloat64(at, 4.4e-323, true); // 
+    v.setUint32(at + 8, 0x00091000, true);
     v.setUint32(at + 1, clock.wallLow(u4[o4 + 2]!), true);
     v.setUint32(at + 5, clock.wallHigh(u4[o4 + 2]!, u4[o4 + 3]!), true);
     at += 11;
@@ -1402,7 +1493,7 @@ function fileSymlink({ clock, detail, hasBody, hasHook, host, last, notes, write
       }
       {
         const before = at;
-        v.setUint32(at, 0x9286e220, true); v.setUint32(at + 4, 0x00000020, true);
+        v.setFloat64(at, 6.91184334334e-313, true); // 
         at += 5;
         out.at = at;
         at = t1(event, process, out) ? out.at : before;
@@ -1418,8 +1509,9 @@ function fileSymlink({ clock, detail, hasBody, hasHook, host, last, notes, write
     if (u4[o4 + 56]! !== 0) {
       if (u4[o4 + 55]! === 0) {
         const size = digitsLength(u4[o4 + 54]!);
-        v.setUint32(at, 0x0a0a1032, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x6f6e692e, true);
-        v.setUint32(at + 12, 0x02126564, true); v.setUint32(at + 16, 0x0000000a, true);
+        v.setFloat64(at, 3.6842139515058248e+180, true); // 2 file.inode
+        v.setFloat64(at + 8, 1.0987761306167281e-298, true);
+        v.setUint32(at + 16, 0x0000000a, true);
         d[at + 1] = 16 + size;
         d[at + 15] = 2 + size;
         d[at + 17] = size;
@@ -1439,8 +1531,9 @@ function fileSymlink({ clock, detail, hasBody, hasHook, host, last, notes, write
       }
     }
     if (u4[o4 + 56]! !== 0) {
-      v.setUint32(at, 0x090a1332, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x646f6d2e, true);
-      v.setUint32(at + 12, 0x0a061265, true); v.setUint32(at + 16, 0x00000004, true);
+      v.setFloat64(at, 3.6842139437771035e+180, true); // 2 file.mode
+      v.setFloat64(at + 8, 2.2430176175504105e-260, true);
+      v.setUint32(at + 16, 0x00000004, true);
       d[at + 17] = 48 + (((u4[o4 + 56]! & 4095) >>> 9) & 7);
       d[at + 18] = 48 + (((u4[o4 + 56]! & 4095) >>> 6) & 7);
       d[at + 19] = 48 + (((u4[o4 + 56]! & 4095) >>> 3) & 7);
@@ -1450,8 +1543,9 @@ function fileSymlink({ clock, detail, hasBody, hasHook, host, last, notes, write
     if (u4[o4 + 56]! !== 0) {
       {
         const size = digitsLength(u4[o4 + 57]!);
-        v.setUint32(at, 0x0d0a1332, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x6e776f2e, true);
-        v.setUint32(at + 12, 0x692e7265, true); v.setUint32(at + 16, 0x0a021264, true); v.setUint32(at + 20, 0x00000000, true);
+        v.setFloat64(at, 3.6842139746934037e+180, true); // 2 file.owner.id
+        v.setFloat64(at + 8, 4.551868145860055e+198, true);
+        v.setFloat64(at + 16, 8.2957545e-316, true);
         d[at + 1] = 19 + size;
         d[at + 18] = 2 + size;
         d[at + 20] = size;
@@ -1466,9 +1560,11 @@ function fileSymlink({ clock, detail, hasBody, hasHook, host, last, notes, write
       }
     }
     if ((u4[o4 + 58]! & 1) !== 0) {
-      v.setUint32(at, 0x1a0a2032, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x662e6874, true); v.setUint32(at + 16, 0x2e656c69, true); v.setUint32(at + 20, 0x65726e75, true);
-      v.setUint32(at + 24, 0x766c6f73, true); v.setUint32(at + 28, 0x02126465, true); v.setUint32(at + 32, 0x00000110, true);
+      v.setFloat64(at, 6.189537455349058e+223, true); // 2  agentsmith.file.unresolved
+      v.setFloat64(at + 8, 1.6150858056361773e+184, true);
+      v.setFloat64(at + 16, 4.780105920389595e+180, true);
+      v.setFloat64(at + 24, 1.0985437509957091e-298, true);
+      v.setUint32(at + 32, 0x00000110, true);
       at += 34;
     }
     const { bytes, escaped } = process.block(detail, host);
@@ -1479,8 +1575,8 @@ function fileSymlink({ clock, detail, hasBody, hasHook, host, last, notes, write
       if (u4[o4 + 6]! !== u4[o4 + 20]!) {
         {
           const value = u4[o4 + 6]!;
-          v.setUint32(at, 0x090a0e32, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x692e6461, true);
-          v.setUint32(at + 12, 0x18011264, true);
+          v.setFloat64(at, 4.774022993687903e+180, true); // 2 thread.id
+          v.setFloat64(at + 8, 4.677278588091734e-193, true);
           const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
           d[at + 1] = 14 + size;
           d[at + 14] = 1 + size;
@@ -1504,8 +1600,8 @@ function fileSymlink({ clock, detail, hasBody, hasHook, host, last, notes, write
           w7(event, process, out, notes);
           at = out.at;
         } else {
-          v.setUint32(at, 0x0b0a1132, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x6e2e6461, true);
-          v.setUint32(at + 12, 0x12656d61, true);
+          v.setFloat64(at, 4.774023024604911e+180, true); // 2 thread.name
+          v.setFloat64(at + 8, 4.7422012234079306e-220, true);
           d[at + 16] = 0x2;
           d[at + 17] = 0xa;
           d[at + 18] = 0x0;
@@ -1519,8 +1615,9 @@ function fileSymlink({ clock, detail, hasBody, hasHook, host, last, notes, write
     }
     {
       const value = u2[o2 + 3]!;
-      v.setUint32(at, 0x140a1932, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7570632e, true);
+      v.setFloat64(at, 6.189537351928737e+223, true); // 2 agentsmith.event.cpu
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 4.921155537752778e+257, true);
       v.setUint32(at + 24, 0x00180112, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
       d[at + 1] = 25 + size;
@@ -1532,9 +1629,10 @@ function fileSymlink({ clock, detail, hasBody, hasHook, host, last, notes, write
     }
     if (u4[o4 + 5]! > 7 && u4[o4 + 5]! < 2097152) {
       const size = wideLength(u4[o4 + 5]!);
-      v.setUint32(at, 0x190a1e32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7165732e, true);
-      v.setUint32(at + 24, 0x636e6575, true); v.setUint32(at + 28, 0x18011265, true);
+      v.setFloat64(at, 6.189537438112118e+223, true); // 2 agentsmith.event.sequence
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 1.7459524753655862e+238, true);
+      v.setFloat64(at + 24, 4.677282674737617e-193, true);
       d[at + 1] = 30 + size;
       d[at + 30] = 1 + size;
       d[at + 32] = ((u4[o4 + 4]! >>> 0) & 127) | 128;
@@ -1556,12 +1654,13 @@ function fileSymlink({ clock, detail, hasBody, hasHook, host, last, notes, write
       last(event, process, out);
       at = out.at;
     }
-    v.setUint32(at, 0x00590038, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x62000000, true);
-    v.setUint32(at + 12, 0x00000017, true);
+    v.setFloat64(at, 2.8817663e-317, true); // 8 Y b
+    v.setFloat64(at + 8, 4.9618229706e-313, true);
     v.setUint32(at + 3, observed[0]!, true);
     v.setUint32(at + 7, observed[1]!, true);
-    v.setUint32(at + 13, 0x6e656761, true); v.setUint32(at + 17, 0x696d7374, true); v.setUint32(at + 21, 0x662e6874, true);
-    v.setUint32(at + 25, 0x2e656c69, true); v.setUint32(at + 29, 0x6c6d7973, true); v.setUint32(at + 33, 0x006b6e69, true);
+    v.setFloat64(at + 13, 7.044774882844611e+199, true); // agentsmith.file.symlink
+    v.setFloat64(at + 21, 3.4462066832812003e-85, true);
+    v.setFloat64(at + 29, 1.2207331987277413e-306, true);
     at += 36;
     out.at = at;
   };
@@ -1579,7 +1678,8 @@ function fileDelete({ clock, detail, hasBody, hasHook, host, last, notes, writer
     const o4 = o >>> 2;
     const { bytes: d, view: v } = out;
     let at = out.at;
-    v.setUint32(at, 0x00000009, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x00091000, true);
+    v.setFloat64(at, 4.4e-323, true); // 
+    v.setUint32(at + 8, 0x00091000, true);
     v.setUint32(at + 1, clock.wallLow(u4[o4 + 2]!), true);
     v.setUint32(at + 5, clock.wallHigh(u4[o4 + 2]!, u4[o4 + 3]!), true);
     at += 11;
@@ -1599,8 +1699,9 @@ function fileDelete({ clock, detail, hasBody, hasHook, host, last, notes, writer
     if (u4[o4 + 56]! !== 0) {
       if (u4[o4 + 55]! === 0) {
         const size = digitsLength(u4[o4 + 54]!);
-        v.setUint32(at, 0x0a0a1032, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x6f6e692e, true);
-        v.setUint32(at + 12, 0x02126564, true); v.setUint32(at + 16, 0x0000000a, true);
+        v.setFloat64(at, 3.6842139515058248e+180, true); // 2 file.inode
+        v.setFloat64(at + 8, 1.0987761306167281e-298, true);
+        v.setUint32(at + 16, 0x0000000a, true);
         d[at + 1] = 16 + size;
         d[at + 15] = 2 + size;
         d[at + 17] = size;
@@ -1620,8 +1721,9 @@ function fileDelete({ clock, detail, hasBody, hasHook, host, last, notes, writer
       }
     }
     if (u4[o4 + 56]! !== 0) {
-      v.setUint32(at, 0x090a1332, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x646f6d2e, true);
-      v.setUint32(at + 12, 0x0a061265, true); v.setUint32(at + 16, 0x00000004, true);
+      v.setFloat64(at, 3.6842139437771035e+180, true); // 2 file.mode
+      v.setFloat64(at + 8, 2.2430176175504105e-260, true);
+      v.setUint32(at + 16, 0x00000004, true);
       d[at + 17] = 48 + (((u4[o4 + 56]! & 4095) >>> 9) & 7);
       d[at + 18] = 48 + (((u4[o4 + 56]! & 4095) >>> 6) & 7);
       d[at + 19] = 48 + (((u4[o4 + 56]! & 4095) >>> 3) & 7);
@@ -1631,8 +1733,9 @@ function fileDelete({ clock, detail, hasBody, hasHook, host, last, notes, writer
     if (u4[o4 + 56]! !== 0) {
       {
         const size = digitsLength(u4[o4 + 57]!);
-        v.setUint32(at, 0x0d0a1332, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x6e776f2e, true);
-        v.setUint32(at + 12, 0x692e7265, true); v.setUint32(at + 16, 0x0a021264, true); v.setUint32(at + 20, 0x00000000, true);
+        v.setFloat64(at, 3.6842139746934037e+180, true); // 2 file.owner.id
+        v.setFloat64(at + 8, 4.551868145860055e+198, true);
+        v.setFloat64(at + 16, 8.2957545e-316, true);
         d[at + 1] = 19 + size;
         d[at + 18] = 2 + size;
         d[at + 20] = size;
@@ -1647,9 +1750,11 @@ function fileDelete({ clock, detail, hasBody, hasHook, host, last, notes, writer
       }
     }
     if ((u4[o4 + 58]! & 1) !== 0) {
-      v.setUint32(at, 0x1a0a2032, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x662e6874, true); v.setUint32(at + 16, 0x2e656c69, true); v.setUint32(at + 20, 0x65726e75, true);
-      v.setUint32(at + 24, 0x766c6f73, true); v.setUint32(at + 28, 0x02126465, true); v.setUint32(at + 32, 0x00000110, true);
+      v.setFloat64(at, 6.189537455349058e+223, true); // 2  agentsmith.file.unresolved
+      v.setFloat64(at + 8, 1.6150858056361773e+184, true);
+      v.setFloat64(at + 16, 4.780105920389595e+180, true);
+      v.setFloat64(at + 24, 1.0985437509957091e-298, true);
+      v.setUint32(at + 32, 0x00000110, true);
       at += 34;
     }
     const { bytes, escaped } = process.block(detail, host);
@@ -1660,8 +1765,8 @@ function fileDelete({ clock, detail, hasBody, hasHook, host, last, notes, writer
       if (u4[o4 + 6]! !== u4[o4 + 20]!) {
         {
           const value = u4[o4 + 6]!;
-          v.setUint32(at, 0x090a0e32, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x692e6461, true);
-          v.setUint32(at + 12, 0x18011264, true);
+          v.setFloat64(at, 4.774022993687903e+180, true); // 2 thread.id
+          v.setFloat64(at + 8, 4.677278588091734e-193, true);
           const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
           d[at + 1] = 14 + size;
           d[at + 14] = 1 + size;
@@ -1685,8 +1790,8 @@ function fileDelete({ clock, detail, hasBody, hasHook, host, last, notes, writer
           w6(event, process, out, notes);
           at = out.at;
         } else {
-          v.setUint32(at, 0x0b0a1132, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x6e2e6461, true);
-          v.setUint32(at + 12, 0x12656d61, true);
+          v.setFloat64(at, 4.774023024604911e+180, true); // 2 thread.name
+          v.setFloat64(at + 8, 4.7422012234079306e-220, true);
           d[at + 16] = 0x2;
           d[at + 17] = 0xa;
           d[at + 18] = 0x0;
@@ -1700,8 +1805,9 @@ function fileDelete({ clock, detail, hasBody, hasHook, host, last, notes, writer
     }
     {
       const value = u2[o2 + 3]!;
-      v.setUint32(at, 0x140a1932, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7570632e, true);
+      v.setFloat64(at, 6.189537351928737e+223, true); // 2 agentsmith.event.cpu
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 4.921155537752778e+257, true);
       v.setUint32(at + 24, 0x00180112, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
       d[at + 1] = 25 + size;
@@ -1713,9 +1819,10 @@ function fileDelete({ clock, detail, hasBody, hasHook, host, last, notes, writer
     }
     if (u4[o4 + 5]! > 7 && u4[o4 + 5]! < 2097152) {
       const size = wideLength(u4[o4 + 5]!);
-      v.setUint32(at, 0x190a1e32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7165732e, true);
-      v.setUint32(at + 24, 0x636e6575, true); v.setUint32(at + 28, 0x18011265, true);
+      v.setFloat64(at, 6.189537438112118e+223, true); // 2 agentsmith.event.sequence
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 1.7459524753655862e+238, true);
+      v.setFloat64(at + 24, 4.677282674737617e-193, true);
       d[at + 1] = 30 + size;
       d[at + 30] = 1 + size;
       d[at + 32] = ((u4[o4 + 4]! >>> 0) & 127) | 128;
@@ -1737,12 +1844,13 @@ function fileDelete({ clock, detail, hasBody, hasHook, host, last, notes, writer
       last(event, process, out);
       at = out.at;
     }
-    v.setUint32(at, 0x00590038, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x62000000, true);
-    v.setUint32(at + 12, 0x00000016, true);
+    v.setFloat64(at, 2.8817663e-317, true); // 8 Y b
+    v.setFloat64(at + 8, 4.7496233915e-313, true);
     v.setUint32(at + 3, observed[0]!, true);
     v.setUint32(at + 7, observed[1]!, true);
-    v.setUint32(at + 13, 0x6e656761, true); v.setUint32(at + 17, 0x696d7374, true); v.setUint32(at + 21, 0x662e6874, true);
-    v.setUint32(at + 25, 0x2e656c69, true); v.setUint32(at + 29, 0x656c6564, true); v.setUint32(at + 33, 0x00006574, true);
+    v.setFloat64(at + 13, 7.044774882844611e+199, true); // agentsmith.file.delete
+    v.setFloat64(at + 21, 3.4462066832812003e-85, true);
+    v.setFloat64(at + 29, 5.5113315386367e-310, true);
     at += 35;
     out.at = at;
   };
@@ -1760,7 +1868,8 @@ function fileDirectoryCreate({ clock, detail, hasBody, hasHook, host, last, note
     const o4 = o >>> 2;
     const { bytes: d, view: v } = out;
     let at = out.at;
-    v.setUint32(at, 0x00000009, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x00091000, true);
+    v.setFloat64(at, 4.4e-323, true); // 
+    v.setUint32(at + 8, 0x00091000, true);
     v.setUint32(at + 1, clock.wallLow(u4[o4 + 2]!), true);
     v.setUint32(at + 5, clock.wallHigh(u4[o4 + 2]!, u4[o4 + 3]!), true);
     at += 11;
@@ -1780,8 +1889,9 @@ function fileDirectoryCreate({ clock, detail, hasBody, hasHook, host, last, note
     if (u4[o4 + 56]! !== 0) {
       if (u4[o4 + 55]! === 0) {
         const size = digitsLength(u4[o4 + 54]!);
-        v.setUint32(at, 0x0a0a1032, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x6f6e692e, true);
-        v.setUint32(at + 12, 0x02126564, true); v.setUint32(at + 16, 0x0000000a, true);
+        v.setFloat64(at, 3.6842139515058248e+180, true); // 2 file.inode
+        v.setFloat64(at + 8, 1.0987761306167281e-298, true);
+        v.setUint32(at + 16, 0x0000000a, true);
         d[at + 1] = 16 + size;
         d[at + 15] = 2 + size;
         d[at + 17] = size;
@@ -1801,8 +1911,9 @@ function fileDirectoryCreate({ clock, detail, hasBody, hasHook, host, last, note
       }
     }
     if (u4[o4 + 56]! !== 0) {
-      v.setUint32(at, 0x090a1332, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x646f6d2e, true);
-      v.setUint32(at + 12, 0x0a061265, true); v.setUint32(at + 16, 0x00000004, true);
+      v.setFloat64(at, 3.6842139437771035e+180, true); // 2 file.mode
+      v.setFloat64(at + 8, 2.2430176175504105e-260, true);
+      v.setUint32(at + 16, 0x00000004, true);
       d[at + 17] = 48 + (((u4[o4 + 56]! & 4095) >>> 9) & 7);
       d[at + 18] = 48 + (((u4[o4 + 56]! & 4095) >>> 6) & 7);
       d[at + 19] = 48 + (((u4[o4 + 56]! & 4095) >>> 3) & 7);
@@ -1812,8 +1923,9 @@ function fileDirectoryCreate({ clock, detail, hasBody, hasHook, host, last, note
     if (u4[o4 + 56]! !== 0) {
       {
         const size = digitsLength(u4[o4 + 57]!);
-        v.setUint32(at, 0x0d0a1332, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x6e776f2e, true);
-        v.setUint32(at + 12, 0x692e7265, true); v.setUint32(at + 16, 0x0a021264, true); v.setUint32(at + 20, 0x00000000, true);
+        v.setFloat64(at, 3.6842139746934037e+180, true); // 2 file.owner.id
+        v.setFloat64(at + 8, 4.551868145860055e+198, true);
+        v.setFloat64(at + 16, 8.2957545e-316, true);
         d[at + 1] = 19 + size;
         d[at + 18] = 2 + size;
         d[at + 20] = size;
@@ -1828,9 +1940,11 @@ function fileDirectoryCreate({ clock, detail, hasBody, hasHook, host, last, note
       }
     }
     if ((u4[o4 + 58]! & 1) !== 0) {
-      v.setUint32(at, 0x1a0a2032, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x662e6874, true); v.setUint32(at + 16, 0x2e656c69, true); v.setUint32(at + 20, 0x65726e75, true);
-      v.setUint32(at + 24, 0x766c6f73, true); v.setUint32(at + 28, 0x02126465, true); v.setUint32(at + 32, 0x00000110, true);
+      v.setFloat64(at, 6.189537455349058e+223, true); // 2  agentsmith.file.unresolved
+      v.setFloat64(at + 8, 1.6150858056361773e+184, true);
+      v.setFloat64(at + 16, 4.780105920389595e+180, true);
+      v.setFloat64(at + 24, 1.0985437509957091e-298, true);
+      v.setUint32(at + 32, 0x00000110, true);
       at += 34;
     }
     const { bytes, escaped } = process.block(detail, host);
@@ -1841,8 +1955,8 @@ function fileDirectoryCreate({ clock, detail, hasBody, hasHook, host, last, note
       if (u4[o4 + 6]! !== u4[o4 + 20]!) {
         {
           const value = u4[o4 + 6]!;
-          v.setUint32(at, 0x090a0e32, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x692e6461, true);
-          v.setUint32(at + 12, 0x18011264, true);
+          v.setFloat64(at, 4.774022993687903e+180, true); // 2 thread.id
+          v.setFloat64(at + 8, 4.677278588091734e-193, true);
           const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
           d[at + 1] = 14 + size;
           d[at + 14] = 1 + size;
@@ -1866,8 +1980,8 @@ function fileDirectoryCreate({ clock, detail, hasBody, hasHook, host, last, note
           w6(event, process, out, notes);
           at = out.at;
         } else {
-          v.setUint32(at, 0x0b0a1132, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x6e2e6461, true);
-          v.setUint32(at + 12, 0x12656d61, true);
+          v.setFloat64(at, 4.774023024604911e+180, true); // 2 thread.name
+          v.setFloat64(at + 8, 4.7422012234079306e-220, true);
           d[at + 16] = 0x2;
           d[at + 17] = 0xa;
           d[at + 18] = 0x0;
@@ -1881,8 +1995,9 @@ function fileDirectoryCreate({ clock, detail, hasBody, hasHook, host, last, note
     }
     {
       const value = u2[o2 + 3]!;
-      v.setUint32(at, 0x140a1932, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7570632e, true);
+      v.setFloat64(at, 6.189537351928737e+223, true); // 2 agentsmith.event.cpu
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 4.921155537752778e+257, true);
       v.setUint32(at + 24, 0x00180112, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
       d[at + 1] = 25 + size;
@@ -1894,9 +2009,10 @@ function fileDirectoryCreate({ clock, detail, hasBody, hasHook, host, last, note
     }
     if (u4[o4 + 5]! > 7 && u4[o4 + 5]! < 2097152) {
       const size = wideLength(u4[o4 + 5]!);
-      v.setUint32(at, 0x190a1e32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7165732e, true);
-      v.setUint32(at + 24, 0x636e6575, true); v.setUint32(at + 28, 0x18011265, true);
+      v.setFloat64(at, 6.189537438112118e+223, true); // 2 agentsmith.event.sequence
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 1.7459524753655862e+238, true);
+      v.setFloat64(at + 24, 4.677282674737617e-193, true);
       d[at + 1] = 30 + size;
       d[at + 30] = 1 + size;
       d[at + 32] = ((u4[o4 + 4]! >>> 0) & 127) | 128;
@@ -1918,13 +2034,14 @@ function fileDirectoryCreate({ clock, detail, hasBody, hasHook, host, last, note
       last(event, process, out);
       at = out.at;
     }
-    v.setUint32(at, 0x00590038, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x62000000, true);
-    v.setUint32(at + 12, 0x00000020, true);
+    v.setFloat64(at, 2.8817663e-317, true); // 8 Y b
+    v.setFloat64(at + 8, 6.87161918246e-313, true);
     v.setUint32(at + 3, observed[0]!, true);
     v.setUint32(at + 7, observed[1]!, true);
-    v.setUint32(at + 13, 0x6e656761, true); v.setUint32(at + 17, 0x696d7374, true); v.setUint32(at + 21, 0x662e6874, true);
-    v.setUint32(at + 25, 0x2e656c69, true); v.setUint32(at + 29, 0x65726964, true); v.setUint32(at + 33, 0x726f7463, true);
-    v.setUint32(at + 37, 0x72632e79, true); v.setUint32(at + 41, 0x65746165, true);
+    v.setFloat64(at + 13, 7.044774882844611e+199, true); // agentsmith.file.directory.create
+    v.setFloat64(at + 21, 3.4462066832812003e-85, true);
+    v.setFloat64(at + 29, 1.6779200369236174e+243, true);
+    v.setFloat64(at + 37, 5.285563251718132e+180, true);
     at += 45;
     out.at = at;
   };
@@ -1942,7 +2059,8 @@ function fileNodeCreate({ clock, detail, hasBody, hasHook, host, last, notes, wr
     const o4 = o >>> 2;
     const { bytes: d, view: v } = out;
     let at = out.at;
-    v.setUint32(at, 0x00000009, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x00091000, true);
+    v.setFloat64(at, 4.4e-323, true); // 
+    v.setUint32(at + 8, 0x00091000, true);
     v.setUint32(at + 1, clock.wallLow(u4[o4 + 2]!), true);
     v.setUint32(at + 5, clock.wallHigh(u4[o4 + 2]!, u4[o4 + 3]!), true);
     at += 11;
@@ -1962,8 +2080,9 @@ function fileNodeCreate({ clock, detail, hasBody, hasHook, host, last, notes, wr
     if (u4[o4 + 56]! !== 0) {
       if (u4[o4 + 55]! === 0) {
         const size = digitsLength(u4[o4 + 54]!);
-        v.setUint32(at, 0x0a0a1032, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x6f6e692e, true);
-        v.setUint32(at + 12, 0x02126564, true); v.setUint32(at + 16, 0x0000000a, true);
+        v.setFloat64(at, 3.6842139515058248e+180, true); // 2 file.inode
+        v.setFloat64(at + 8, 1.0987761306167281e-298, true);
+        v.setUint32(at + 16, 0x0000000a, true);
         d[at + 1] = 16 + size;
         d[at + 15] = 2 + size;
         d[at + 17] = size;
@@ -1983,8 +2102,9 @@ function fileNodeCreate({ clock, detail, hasBody, hasHook, host, last, notes, wr
       }
     }
     if (u4[o4 + 56]! !== 0) {
-      v.setUint32(at, 0x090a1332, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x646f6d2e, true);
-      v.setUint32(at + 12, 0x0a061265, true); v.setUint32(at + 16, 0x00000004, true);
+      v.setFloat64(at, 3.6842139437771035e+180, true); // 2 file.mode
+      v.setFloat64(at + 8, 2.2430176175504105e-260, true);
+      v.setUint32(at + 16, 0x00000004, true);
       d[at + 17] = 48 + (((u4[o4 + 56]! & 4095) >>> 9) & 7);
       d[at + 18] = 48 + (((u4[o4 + 56]! & 4095) >>> 6) & 7);
       d[at + 19] = 48 + (((u4[o4 + 56]! & 4095) >>> 3) & 7);
@@ -1994,8 +2114,9 @@ function fileNodeCreate({ clock, detail, hasBody, hasHook, host, last, notes, wr
     if (u4[o4 + 56]! !== 0) {
       {
         const size = digitsLength(u4[o4 + 57]!);
-        v.setUint32(at, 0x0d0a1332, true); v.setUint32(at + 4, 0x656c6966, true); v.setUint32(at + 8, 0x6e776f2e, true);
-        v.setUint32(at + 12, 0x692e7265, true); v.setUint32(at + 16, 0x0a021264, true); v.setUint32(at + 20, 0x00000000, true);
+        v.setFloat64(at, 3.6842139746934037e+180, true); // 2 file.owner.id
+        v.setFloat64(at + 8, 4.551868145860055e+198, true);
+        v.setFloat64(at + 16, 8.2957545e-316, true);
         d[at + 1] = 19 + size;
         d[at + 18] = 2 + size;
         d[at + 20] = size;
@@ -2010,9 +2131,11 @@ function fileNodeCreate({ clock, detail, hasBody, hasHook, host, last, notes, wr
       }
     }
     if ((u4[o4 + 58]! & 1) !== 0) {
-      v.setUint32(at, 0x1a0a2032, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x662e6874, true); v.setUint32(at + 16, 0x2e656c69, true); v.setUint32(at + 20, 0x65726e75, true);
-      v.setUint32(at + 24, 0x766c6f73, true); v.setUint32(at + 28, 0x02126465, true); v.setUint32(at + 32, 0x00000110, true);
+      v.setFloat64(at, 6.189537455349058e+223, true); // 2  agentsmith.file.unresolved
+      v.setFloat64(at + 8, 1.6150858056361773e+184, true);
+      v.setFloat64(at + 16, 4.780105920389595e+180, true);
+      v.setFloat64(at + 24, 1.0985437509957091e-298, true);
+      v.setUint32(at + 32, 0x00000110, true);
       at += 34;
     }
     const { bytes, escaped } = process.block(detail, host);
@@ -2023,8 +2146,8 @@ function fileNodeCreate({ clock, detail, hasBody, hasHook, host, last, notes, wr
       if (u4[o4 + 6]! !== u4[o4 + 20]!) {
         {
           const value = u4[o4 + 6]!;
-          v.setUint32(at, 0x090a0e32, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x692e6461, true);
-          v.setUint32(at + 12, 0x18011264, true);
+          v.setFloat64(at, 4.774022993687903e+180, true); // 2 thread.id
+          v.setFloat64(at + 8, 4.677278588091734e-193, true);
           const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
           d[at + 1] = 14 + size;
           d[at + 14] = 1 + size;
@@ -2048,8 +2171,8 @@ function fileNodeCreate({ clock, detail, hasBody, hasHook, host, last, notes, wr
           w6(event, process, out, notes);
           at = out.at;
         } else {
-          v.setUint32(at, 0x0b0a1132, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x6e2e6461, true);
-          v.setUint32(at + 12, 0x12656d61, true);
+          v.setFloat64(at, 4.774023024604911e+180, true); // 2 thread.name
+          v.setFloat64(at + 8, 4.7422012234079306e-220, true);
           d[at + 16] = 0x2;
           d[at + 17] = 0xa;
           d[at + 18] = 0x0;
@@ -2063,8 +2186,9 @@ function fileNodeCreate({ clock, detail, hasBody, hasHook, host, last, notes, wr
     }
     {
       const value = u2[o2 + 3]!;
-      v.setUint32(at, 0x140a1932, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7570632e, true);
+      v.setFloat64(at, 6.189537351928737e+223, true); // 2 agentsmith.event.cpu
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 4.921155537752778e+257, true);
       v.setUint32(at + 24, 0x00180112, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
       d[at + 1] = 25 + size;
@@ -2076,9 +2200,10 @@ function fileNodeCreate({ clock, detail, hasBody, hasHook, host, last, notes, wr
     }
     if (u4[o4 + 5]! > 7 && u4[o4 + 5]! < 2097152) {
       const size = wideLength(u4[o4 + 5]!);
-      v.setUint32(at, 0x190a1e32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7165732e, true);
-      v.setUint32(at + 24, 0x636e6575, true); v.setUint32(at + 28, 0x18011265, true);
+      v.setFloat64(at, 6.189537438112118e+223, true); // 2 agentsmith.event.sequence
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 1.7459524753655862e+238, true);
+      v.setFloat64(at + 24, 4.677282674737617e-193, true);
       d[at + 1] = 30 + size;
       d[at + 30] = 1 + size;
       d[at + 32] = ((u4[o4 + 4]! >>> 0) & 127) | 128;
@@ -2100,12 +2225,13 @@ function fileNodeCreate({ clock, detail, hasBody, hasHook, host, last, notes, wr
       last(event, process, out);
       at = out.at;
     }
-    v.setUint32(at, 0x00590038, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x62000000, true);
-    v.setUint32(at + 12, 0x0000001b, true);
+    v.setFloat64(at, 2.8817663e-317, true); // 8 Y b
+    v.setFloat64(at + 8, 5.810621287e-313, true);
     v.setUint32(at + 3, observed[0]!, true);
     v.setUint32(at + 7, observed[1]!, true);
-    v.setUint32(at + 13, 0x6e656761, true); v.setUint32(at + 17, 0x696d7374, true); v.setUint32(at + 21, 0x662e6874, true);
-    v.setUint32(at + 25, 0x2e656c69, true); v.setUint32(at + 29, 0x65646f6e, true); v.setUint32(at + 33, 0x6572632e, true);
+    v.setFloat64(at + 13, 7.044774882844611e+199, true); // agentsmith.file.node.create
+    v.setFloat64(at + 21, 3.4462066832812003e-85, true);
+    v.setFloat64(at + 29, 4.768682084623333e+180, true);
     v.setUint32(at + 37, 0x00657461, true);
     at += 40;
     out.at = at;
@@ -2134,7 +2260,8 @@ function dnsQuery({ clock, detail, hasBody, hasHook, host, last, notes, writers,
     let at = out.at;
     let n248 = 0;
     let n232 = 0;
-    v.setUint32(at, 0x00000009, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x00091000, true);
+    v.setFloat64(at, 4.4e-323, true); // 
+    v.setUint32(at + 8, 0x00091000, true);
     v.setUint32(at + 1, clock.wallLow(u4[o4 + 2]!), true);
     v.setUint32(at + 5, clock.wallHigh(u4[o4 + 2]!, u4[o4 + 3]!), true);
     at += 11;
@@ -2164,9 +2291,10 @@ function dnsQuery({ clock, detail, hasBody, hasHook, host, last, notes, writers,
     out.at = at;
     w2(event, process, out, notes);
     at = out.at;
-    v.setUint32(at, 0x130a1e32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-    v.setUint32(at + 12, 0x642e6874, true); v.setUint32(at + 16, 0x742e736e, true); v.setUint32(at + 20, 0x12657079, true);
-    v.setUint32(at + 24, 0x71050a07, true); v.setUint32(at + 28, 0x79726575, true);
+    v.setFloat64(at, 6.189537334693638e+223, true); // 2 agentsmith.dns.type query
+    v.setFloat64(at + 8, 3.7604146768249975e+174, true);
+    v.setFloat64(at + 16, 4.744875900028639e-220, true);
+    v.setFloat64(at + 24, 1.0190771426487059e+277, true);
     at += 32;
     out.at = at;
     w4(event, process, out, notes);
@@ -2179,9 +2307,11 @@ function dnsQuery({ clock, detail, hasBody, hasHook, host, last, notes, writers,
     at = out.at;
     {
       const value = u4[o4 + 70]!;
-      v.setUint32(at, 0x1b0a2032, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x642e6874, true); v.setUint32(at + 16, 0x6d2e736e, true); v.setUint32(at + 20, 0x61737365, true);
-      v.setUint32(at + 24, 0x732e6567, true); v.setUint32(at + 28, 0x12657a69, true); v.setUint32(at + 32, 0x00001801, true);
+      v.setFloat64(at, 6.189537472585471e+223, true); // 2  agentsmith.dns.message.size
+      v.setFloat64(at + 8, 3.7604146768249975e+174, true);
+      v.setFloat64(at + 16, 2.734603789086807e+161, true);
+      v.setFloat64(at + 24, 4.753467018097898e-220, true);
+      v.setUint32(at + 32, 0x00001801, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
       d[at + 1] = 32 + size;
       d[at + 32] = 1 + size;
@@ -2194,30 +2324,35 @@ function dnsQuery({ clock, detail, hasBody, hasHook, host, last, notes, writers,
     w8(event, process, out, notes);
     at = out.at;
     if (u2[o2 + 135]! === 6) {
-      v.setUint32(at, 0x110a1a32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x6e617274, true); v.setUint32(at + 16, 0x726f7073, true); v.setUint32(at + 20, 0x0a051274, true);
+      v.setFloat64(at, 2.630665670369203e+267, true); // 2 network.transport tcp
+      v.setFloat64(at + 8, 5.045331188475767e+223, true);
+      v.setFloat64(at + 16, 2.1414175531233632e-260, true);
       v.setUint32(at + 24, 0x70637403, true);
       at += 28;
     }
     else if (u2[o2 + 135]! === 17) {
-      v.setUint32(at, 0x110a1a32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x6e617274, true); v.setUint32(at + 16, 0x726f7073, true); v.setUint32(at + 20, 0x0a051274, true);
+      v.setFloat64(at, 2.630665670369203e+267, true); // 2 network.transport udp
+      v.setFloat64(at + 8, 5.045331188475767e+223, true);
+      v.setFloat64(at + 16, 2.1414175531233632e-260, true);
       v.setUint32(at + 24, 0x70647503, true);
       at += 28;
     }
     if (u2[o2 + 134]! === 2) {
-      v.setUint32(at, 0x0c0a1632, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x65707974, true); v.setUint32(at + 16, 0x040a0612, true); v.setUint32(at + 20, 0x34767069, true);
+      v.setFloat64(at, 2.630665631930248e+267, true); // 2 network.type ipv4
+      v.setFloat64(at + 8, 4.272556235925541e+180, true);
+      v.setFloat64(at + 16, 5.719608407709627e-56, true);
       at += 24;
     }
     else if (u2[o2 + 134]! === 10) {
-      v.setUint32(at, 0x0c0a1632, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x65707974, true); v.setUint32(at + 16, 0x040a0612, true); v.setUint32(at + 20, 0x36767069, true);
+      v.setFloat64(at, 2.630665631930248e+267, true); // 2 network.type ipv6
+      v.setFloat64(at + 8, 4.272556235925541e+180, true);
+      v.setFloat64(at + 16, 2.4565531057039483e-46, true);
       at += 24;
     }
     if (n248 === 0) n248 = shown248.address(event, o + 248, u2[o2 + 134]! === 2);
-    v.setUint32(at, 0x140a1a32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-    v.setUint32(at + 12, 0x72656570, true); v.setUint32(at + 16, 0x6464612e, true); v.setUint32(at + 20, 0x73736572, true);
+    v.setFloat64(at, 2.630665693432295e+267, true); // 2 network.peer.address
+    v.setFloat64(at + 8, 1.1413636571315489e+243, true);
+    v.setFloat64(at + 16, 1.3561721333310884e+248, true);
     v.setUint32(at + 24, 0x000a0212, true);
     d[at + 1] = 26 + n248;
     d[at + 25] = 2 + n248;
@@ -2227,8 +2362,9 @@ function dnsQuery({ clock, detail, hasBody, hasHook, host, last, notes, writers,
     at += n248;
     {
       const value = u2[o2 + 133]!;
-      v.setUint32(at, 0x110a1632, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x72656570, true); v.setUint32(at + 16, 0x726f702e, true); v.setUint32(at + 20, 0x18011274, true);
+      v.setFloat64(at, 2.630665670368734e+267, true); // 2 network.peer.port
+      v.setFloat64(at + 8, 1.1413636571315489e+243, true);
+      v.setFloat64(at + 16, 4.677345627926341e-193, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
       d[at + 1] = 22 + size;
       d[at + 22] = 1 + size;
@@ -2238,9 +2374,10 @@ function dnsQuery({ clock, detail, hasBody, hasHook, host, last, notes, writers,
       d[at++] = rest;
     }
     if (n232 === 0) n232 = shown232.address(event, o + 232, u2[o2 + 134]! === 2);
-    v.setUint32(at, 0x150a1b32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-    v.setUint32(at + 12, 0x61636f6c, true); v.setUint32(at + 16, 0x64612e6c, true); v.setUint32(at + 20, 0x73657264, true);
-    v.setUint32(at + 24, 0x0a021273, true); v.setUint32(at + 28, 0x00000000, true);
+    v.setFloat64(at, 2.6306657011201094e+267, true); // 2 network.local.address
+    v.setFloat64(at + 8, 1.3662107723223251e+161, true);
+    v.setFloat64(at + 16, 7.497730896456707e+247, true);
+    v.setFloat64(at + 24, 8.2957552e-316, true);
     d[at + 1] = 27 + n232;
     d[at + 26] = 2 + n232;
     d[at + 28] = n232;
@@ -2249,8 +2386,9 @@ function dnsQuery({ clock, detail, hasBody, hasHook, host, last, notes, writers,
     at += n232;
     {
       const value = u2[o2 + 132]!;
-      v.setUint32(at, 0x120a1732, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x61636f6c, true); v.setUint32(at + 16, 0x6f702e6c, true); v.setUint32(at + 20, 0x01127472, true);
+      v.setFloat64(at, 2.6306656780565485e+267, true); // 2 network.local.port
+      v.setFloat64(at + 8, 1.3662107723223251e+161, true);
+      v.setFloat64(at + 16, 1.681958967093309e-303, true);
       v.setUint32(at + 24, 0x00000018, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
       d[at + 1] = 23 + size;
@@ -2263,9 +2401,11 @@ function dnsQuery({ clock, detail, hasBody, hasHook, host, last, notes, writers,
     if ((u4[o4 + 69]! & 2) !== 0) {
       {
         const value = u4[o4 + 68]!;
-        v.setUint32(at, 0x1c0a2132, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-        v.setUint32(at + 12, 0x6e2e6874, true); v.setUint32(at + 16, 0x6f777465, true); v.setUint32(at + 20, 0x732e6b72, true);
-        v.setUint32(at + 24, 0x656b636f, true); v.setUint32(at + 28, 0x64662e74, true); v.setUint32(at + 32, 0x00180112, true);
+        v.setFloat64(at, 6.189537489822147e+223, true); // 2! agentsmith.network.socket.fd
+        v.setFloat64(at + 8, 5.495852207222892e+222, true);
+        v.setFloat64(at + 16, 6.646631562275307e+246, true);
+        v.setFloat64(at + 24, 4.388920230955576e+175, true);
+        v.setUint32(at + 32, 0x00180112, true);
         const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
         d[at + 1] = 33 + size;
         d[at + 33] = 1 + size;
@@ -2276,9 +2416,11 @@ function dnsQuery({ clock, detail, hasBody, hasHook, host, last, notes, writers,
       }
     }
     if ((u4[o4 + 69]! & 4) !== 0) {
-      v.setUint32(at, 0x190a1f32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x6e2e6874, true); v.setUint32(at + 16, 0x6f777465, true); v.setUint32(at + 20, 0x6d2e6b72, true);
-      v.setUint32(at + 24, 0x65707061, true); v.setUint32(at + 28, 0x10021264, true); v.setUint32(at + 32, 0x00000001, true);
+      v.setFloat64(at, 6.189537438112381e+223, true); // 2 agentsmith.network.mapped
+      v.setFloat64(at + 8, 5.495852207222892e+222, true);
+      v.setFloat64(at + 16, 8.389228465419274e+217, true);
+      v.setFloat64(at + 24, 1.455042981042943e-231, true);
+      v.setUint32(at + 32, 0x00000001, true);
       at += 33;
     }
     const { bytes, escaped } = process.block(detail, host);
@@ -2289,8 +2431,8 @@ function dnsQuery({ clock, detail, hasBody, hasHook, host, last, notes, writers,
       if (u4[o4 + 6]! !== u4[o4 + 20]!) {
         {
           const value = u4[o4 + 6]!;
-          v.setUint32(at, 0x090a0e32, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x692e6461, true);
-          v.setUint32(at + 12, 0x18011264, true);
+          v.setFloat64(at, 4.774022993687903e+180, true); // 2 thread.id
+          v.setFloat64(at + 8, 4.677278588091734e-193, true);
           const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
           d[at + 1] = 14 + size;
           d[at + 14] = 1 + size;
@@ -2314,8 +2456,8 @@ function dnsQuery({ clock, detail, hasBody, hasHook, host, last, notes, writers,
           w18(event, process, out, notes);
           at = out.at;
         } else {
-          v.setUint32(at, 0x0b0a1132, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x6e2e6461, true);
-          v.setUint32(at + 12, 0x12656d61, true);
+          v.setFloat64(at, 4.774023024604911e+180, true); // 2 thread.name
+          v.setFloat64(at + 8, 4.7422012234079306e-220, true);
           d[at + 16] = 0x2;
           d[at + 17] = 0xa;
           d[at + 18] = 0x0;
@@ -2327,14 +2469,16 @@ function dnsQuery({ clock, detail, hasBody, hasHook, host, last, notes, writers,
         }
       }
     }
-    v.setUint32(at, 0x140a1b32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-    v.setUint32(at + 12, 0x642e6874, true); v.setUint32(at + 16, 0x5f617461, true); v.setUint32(at + 20, 0x65707974, true);
-    v.setUint32(at + 24, 0xd9180312, true); v.setUint32(at + 28, 0x00000004, true);
+    v.setFloat64(at, 6.189537351929263e+223, true); // 2 agentsmith.data_type
+    v.setFloat64(at + 8, 3.7604146768249975e+174, true);
+    v.setFloat64(at + 16, 4.27255699277152e+180, true);
+    v.setFloat64(at + 24, 1.0287483645e-313, true);
     at += 29;
     {
       const value = u2[o2 + 3]!;
-      v.setUint32(at, 0x140a1932, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7570632e, true);
+      v.setFloat64(at, 6.189537351928737e+223, true); // 2 agentsmith.event.cpu
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 4.921155537752778e+257, true);
       v.setUint32(at + 24, 0x00180112, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
       d[at + 1] = 25 + size;
@@ -2346,9 +2490,10 @@ function dnsQuery({ clock, detail, hasBody, hasHook, host, last, notes, writers,
     }
     if (u4[o4 + 5]! > 7 && u4[o4 + 5]! < 2097152) {
       const size = wideLength(u4[o4 + 5]!);
-      v.setUint32(at, 0x190a1e32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7165732e, true);
-      v.setUint32(at + 24, 0x636e6575, true); v.setUint32(at + 28, 0x18011265, true);
+      v.setFloat64(at, 6.189537438112118e+223, true); // 2 agentsmith.event.sequence
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 1.7459524753655862e+238, true);
+      v.setFloat64(at + 24, 4.677282674737617e-193, true);
       d[at + 1] = 30 + size;
       d[at + 30] = 1 + size;
       d[at + 32] = ((u4[o4 + 4]! >>> 0) & 127) | 128;
@@ -2370,12 +2515,13 @@ function dnsQuery({ clock, detail, hasBody, hasHook, host, last, notes, writers,
       last(event, process, out);
       at = out.at;
     }
-    v.setUint32(at, 0x00590038, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x62000000, true);
-    v.setUint32(at + 12, 0x00000014, true);
+    v.setFloat64(at, 2.8817663e-317, true); // 8 Y b
+    v.setFloat64(at + 8, 4.3252242333e-313, true);
     v.setUint32(at + 3, observed[0]!, true);
     v.setUint32(at + 7, observed[1]!, true);
-    v.setUint32(at + 13, 0x6e656761, true); v.setUint32(at + 17, 0x696d7374, true); v.setUint32(at + 21, 0x642e6874, true);
-    v.setUint32(at + 25, 0x712e736e, true); v.setUint32(at + 29, 0x79726575, true);
+    v.setFloat64(at + 13, 7.044774882844611e+199, true); // agentsmith.dns.query
+    v.setFloat64(at + 21, 1.5491261440449143e+237, true);
+    v.setUint32(at + 29, 0x79726575, true);
     at += 33;
     out.at = at;
   };
@@ -2409,7 +2555,8 @@ function dnsAnswer({ clock, detail, hasBody, hasHook, host, last, notes, writers
     let at = out.at;
     let n248 = 0;
     let n232 = 0;
-    v.setUint32(at, 0x00000009, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x00091000, true);
+    v.setFloat64(at, 4.4e-323, true); // 
+    v.setUint32(at + 8, 0x00091000, true);
     v.setUint32(at + 1, clock.wallLow(u4[o4 + 2]!), true);
     v.setUint32(at + 5, clock.wallHigh(u4[o4 + 2]!, u4[o4 + 3]!), true);
     at += 11;
@@ -2430,14 +2577,14 @@ function dnsAnswer({ clock, detail, hasBody, hasHook, host, last, notes, writers
       }
       {
         const before = at;
-        v.setUint32(at, 0x9286e220, true); v.setUint32(at + 4, 0x00000020, true);
+        v.setFloat64(at, 6.91184334334e-313, true); // 
         at += 5;
         out.at = at;
         at = t2(event, process, out) ? out.at : before;
       }
       {
         const before = at;
-        v.setUint32(at, 0x9286e220, true); v.setUint32(at + 4, 0x00000020, true);
+        v.setFloat64(at, 6.91184334334e-313, true); // 
         at += 5;
         out.at = at;
         at = t3(event, process, out) ? out.at : before;
@@ -2453,9 +2600,11 @@ function dnsAnswer({ clock, detail, hasBody, hasHook, host, last, notes, writers
     out.at = at;
     w2(event, process, out, notes);
     at = out.at;
-    v.setUint32(at, 0x130a1f32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-    v.setUint32(at + 12, 0x642e6874, true); v.setUint32(at + 16, 0x742e736e, true); v.setUint32(at + 20, 0x12657079, true);
-    v.setUint32(at + 24, 0x61060a08, true); v.setUint32(at + 28, 0x6577736e, true); v.setUint32(at + 32, 0x00000072, true);
+    v.setFloat64(at, 6.189537334693901e+223, true); // 2 agentsmith.dns.type answer
+    v.setFloat64(at + 8, 3.7604146768249975e+174, true);
+    v.setFloat64(at + 16, 4.744875900028639e-220, true);
+    v.setFloat64(at + 24, 6.081867943888137e+180, true);
+    v.setUint32(at + 32, 0x00000072, true);
     at += 33;
     out.at = at;
     w4(event, process, out, notes);
@@ -2473,9 +2622,10 @@ function dnsAnswer({ clock, detail, hasBody, hasHook, host, last, notes, writers
     w8(event, process, out, notes);
     at = out.at;
     if ((u4[o4 + 69]! & 1) !== 0) {
-      v.setUint32(at, 0x170a2432, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x642e6874, true); v.setUint32(at + 16, 0x642e736e, true); v.setUint32(at + 20, 0x74617275, true);
-      v.setUint32(at + 24, 0x126e6f69, true); v.setUint32(at + 28, 0x00002109, true);
+      v.setFloat64(at, 6.18953740364087e+223, true); // 2$ agentsmith.dns.duration !
+      v.setFloat64(at + 8, 3.7604146768249975e+174, true);
+      v.setFloat64(at + 16, 3.997327423523665e+252, true);
+      v.setFloat64(at + 24, 1.7945871182813e-310, true);
       v.setFloat64(at + 30, (u4[o4 + 57]! * 0x100000000 + u4[o4 + 56]!) / 1e9, true);
       at += 38;
     }
@@ -2487,9 +2637,11 @@ function dnsAnswer({ clock, detail, hasBody, hasHook, host, last, notes, writers
     at = out.at;
     {
       const value = u4[o4 + 70]!;
-      v.setUint32(at, 0x1b0a2032, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x642e6874, true); v.setUint32(at + 16, 0x6d2e736e, true); v.setUint32(at + 20, 0x61737365, true);
-      v.setUint32(at + 24, 0x732e6567, true); v.setUint32(at + 28, 0x12657a69, true); v.setUint32(at + 32, 0x00001801, true);
+      v.setFloat64(at, 6.189537472585471e+223, true); // 2  agentsmith.dns.message.size
+      v.setFloat64(at + 8, 3.7604146768249975e+174, true);
+      v.setFloat64(at + 16, 2.734603789086807e+161, true);
+      v.setFloat64(at + 24, 4.753467018097898e-220, true);
+      v.setUint32(at + 32, 0x00001801, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
       d[at + 1] = 32 + size;
       d[at + 32] = 1 + size;
@@ -2502,30 +2654,35 @@ function dnsAnswer({ clock, detail, hasBody, hasHook, host, last, notes, writers
     w13(event, process, out, notes);
     at = out.at;
     if (u2[o2 + 135]! === 6) {
-      v.setUint32(at, 0x110a1a32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x6e617274, true); v.setUint32(at + 16, 0x726f7073, true); v.setUint32(at + 20, 0x0a051274, true);
+      v.setFloat64(at, 2.630665670369203e+267, true); // 2 network.transport tcp
+      v.setFloat64(at + 8, 5.045331188475767e+223, true);
+      v.setFloat64(at + 16, 2.1414175531233632e-260, true);
       v.setUint32(at + 24, 0x70637403, true);
       at += 28;
     }
     else if (u2[o2 + 135]! === 17) {
-      v.setUint32(at, 0x110a1a32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x6e617274, true); v.setUint32(at + 16, 0x726f7073, true); v.setUint32(at + 20, 0x0a051274, true);
+      v.setFloat64(at, 2.630665670369203e+267, true); // 2 network.transport udp
+      v.setFloat64(at + 8, 5.045331188475767e+223, true);
+      v.setFloat64(at + 16, 2.1414175531233632e-260, true);
       v.setUint32(at + 24, 0x70647503, true);
       at += 28;
     }
     if (u2[o2 + 134]! === 2) {
-      v.setUint32(at, 0x0c0a1632, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x65707974, true); v.setUint32(at + 16, 0x040a0612, true); v.setUint32(at + 20, 0x34767069, true);
+      v.setFloat64(at, 2.630665631930248e+267, true); // 2 network.type ipv4
+      v.setFloat64(at + 8, 4.272556235925541e+180, true);
+      v.setFloat64(at + 16, 5.719608407709627e-56, true);
       at += 24;
     }
     else if (u2[o2 + 134]! === 10) {
-      v.setUint32(at, 0x0c0a1632, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x65707974, true); v.setUint32(at + 16, 0x040a0612, true); v.setUint32(at + 20, 0x36767069, true);
+      v.setFloat64(at, 2.630665631930248e+267, true); // 2 network.type ipv6
+      v.setFloat64(at + 8, 4.272556235925541e+180, true);
+      v.setFloat64(at + 16, 2.4565531057039483e-46, true);
       at += 24;
     }
     if (n248 === 0) n248 = shown248.address(event, o + 248, u2[o2 + 134]! === 2);
-    v.setUint32(at, 0x140a1a32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-    v.setUint32(at + 12, 0x72656570, true); v.setUint32(at + 16, 0x6464612e, true); v.setUint32(at + 20, 0x73736572, true);
+    v.setFloat64(at, 2.630665693432295e+267, true); // 2 network.peer.address
+    v.setFloat64(at + 8, 1.1413636571315489e+243, true);
+    v.setFloat64(at + 16, 1.3561721333310884e+248, true);
     v.setUint32(at + 24, 0x000a0212, true);
     d[at + 1] = 26 + n248;
     d[at + 25] = 2 + n248;
@@ -2535,8 +2692,9 @@ function dnsAnswer({ clock, detail, hasBody, hasHook, host, last, notes, writers
     at += n248;
     {
       const value = u2[o2 + 133]!;
-      v.setUint32(at, 0x110a1632, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x72656570, true); v.setUint32(at + 16, 0x726f702e, true); v.setUint32(at + 20, 0x18011274, true);
+      v.setFloat64(at, 2.630665670368734e+267, true); // 2 network.peer.port
+      v.setFloat64(at + 8, 1.1413636571315489e+243, true);
+      v.setFloat64(at + 16, 4.677345627926341e-193, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
       d[at + 1] = 22 + size;
       d[at + 22] = 1 + size;
@@ -2546,9 +2704,10 @@ function dnsAnswer({ clock, detail, hasBody, hasHook, host, last, notes, writers
       d[at++] = rest;
     }
     if (n232 === 0) n232 = shown232.address(event, o + 232, u2[o2 + 134]! === 2);
-    v.setUint32(at, 0x150a1b32, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-    v.setUint32(at + 12, 0x61636f6c, true); v.setUint32(at + 16, 0x64612e6c, true); v.setUint32(at + 20, 0x73657264, true);
-    v.setUint32(at + 24, 0x0a021273, true); v.setUint32(at + 28, 0x00000000, true);
+    v.setFloat64(at, 2.6306657011201094e+267, true); // 2 network.local.address
+    v.setFloat64(at + 8, 1.3662107723223251e+161, true);
+    v.setFloat64(at + 16, 7.497730896456707e+247, true);
+    v.setFloat64(at + 24, 8.2957552e-316, true);
     d[at + 1] = 27 + n232;
     d[at + 26] = 2 + n232;
     d[at + 28] = n232;
@@ -2557,8 +2716,9 @@ function dnsAnswer({ clock, detail, hasBody, hasHook, host, last, notes, writers
     at += n232;
     {
       const value = u2[o2 + 132]!;
-      v.setUint32(at, 0x120a1732, true); v.setUint32(at + 4, 0x7774656e, true); v.setUint32(at + 8, 0x2e6b726f, true);
-      v.setUint32(at + 12, 0x61636f6c, true); v.setUint32(at + 16, 0x6f702e6c, true); v.setUint32(at + 20, 0x01127472, true);
+      v.setFloat64(at, 2.6306656780565485e+267, true); // 2 network.local.port
+      v.setFloat64(at + 8, 1.3662107723223251e+161, true);
+      v.setFloat64(at + 16, 1.681958967093309e-303, true);
       v.setUint32(at + 24, 0x00000018, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
       d[at + 1] = 23 + size;
@@ -2571,9 +2731,11 @@ function dnsAnswer({ clock, detail, hasBody, hasHook, host, last, notes, writers
     if ((u4[o4 + 69]! & 2) !== 0) {
       {
         const value = u4[o4 + 68]!;
-        v.setUint32(at, 0x1c0a2132, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-        v.setUint32(at + 12, 0x6e2e6874, true); v.setUint32(at + 16, 0x6f777465, true); v.setUint32(at + 20, 0x732e6b72, true);
-        v.setUint32(at + 24, 0x656b636f, true); v.setUint32(at + 28, 0x64662e74, true); v.setUint32(at + 32, 0x00180112, true);
+        v.setFloat64(at, 6.189537489822147e+223, true); // 2! agentsmith.network.socket.fd
+        v.setFloat64(at + 8, 5.495852207222892e+222, true);
+        v.setFloat64(at + 16, 6.646631562275307e+246, true);
+        v.setFloat64(at + 24, 4.388920230955576e+175, true);
+        v.setUint32(at + 32, 0x00180112, true);
         const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
         d[at + 1] = 33 + size;
         d[at + 33] = 1 + size;
@@ -2584,9 +2746,11 @@ function dnsAnswer({ clock, detail, hasBody, hasHook, host, last, notes, writers
       }
     }
     if ((u4[o4 + 69]! & 4) !== 0) {
-      v.setUint32(at, 0x190a1f32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x6e2e6874, true); v.setUint32(at + 16, 0x6f777465, true); v.setUint32(at + 20, 0x6d2e6b72, true);
-      v.setUint32(at + 24, 0x65707061, true); v.setUint32(at + 28, 0x10021264, true); v.setUint32(at + 32, 0x00000001, true);
+      v.setFloat64(at, 6.189537438112381e+223, true); // 2 agentsmith.network.mapped
+      v.setFloat64(at + 8, 5.495852207222892e+222, true);
+      v.setFloat64(at + 16, 8.389228465419274e+217, true);
+      v.setFloat64(at + 24, 1.455042981042943e-231, true);
+      v.setUint32(at + 32, 0x00000001, true);
       at += 33;
     }
     const { bytes, escaped } = process.block(detail, host);
@@ -2597,8 +2761,8 @@ function dnsAnswer({ clock, detail, hasBody, hasHook, host, last, notes, writers
       if (u4[o4 + 6]! !== u4[o4 + 20]!) {
         {
           const value = u4[o4 + 6]!;
-          v.setUint32(at, 0x090a0e32, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x692e6461, true);
-          v.setUint32(at + 12, 0x18011264, true);
+          v.setFloat64(at, 4.774022993687903e+180, true); // 2 thread.id
+          v.setFloat64(at + 8, 4.677278588091734e-193, true);
           const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
           d[at + 1] = 14 + size;
           d[at + 14] = 1 + size;
@@ -2622,8 +2786,8 @@ function dnsAnswer({ clock, detail, hasBody, hasHook, host, last, notes, writers
           w23(event, process, out, notes);
           at = out.at;
         } else {
-          v.setUint32(at, 0x0b0a1132, true); v.setUint32(at + 4, 0x65726874, true); v.setUint32(at + 8, 0x6e2e6461, true);
-          v.setUint32(at + 12, 0x12656d61, true);
+          v.setFloat64(at, 4.774023024604911e+180, true); // 2 thread.name
+          v.setFloat64(at + 8, 4.7422012234079306e-220, true);
           d[at + 16] = 0x2;
           d[at + 17] = 0xa;
           d[at + 18] = 0x0;
@@ -2635,14 +2799,16 @@ function dnsAnswer({ clock, detail, hasBody, hasHook, host, last, notes, writers
         }
       }
     }
-    v.setUint32(at, 0x140a1b32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-    v.setUint32(at + 12, 0x642e6874, true); v.setUint32(at + 16, 0x5f617461, true); v.setUint32(at + 20, 0x65707974, true);
-    v.setUint32(at + 24, 0xd9180312, true); v.setUint32(at + 28, 0x00000004, true);
+    v.setFloat64(at, 6.189537351929263e+223, true); // 2 agentsmith.data_type
+    v.setFloat64(at + 8, 3.7604146768249975e+174, true);
+    v.setFloat64(at + 16, 4.27255699277152e+180, true);
+    v.setFloat64(at + 24, 1.0287483645e-313, true);
     at += 29;
     {
       const value = u2[o2 + 3]!;
-      v.setUint32(at, 0x140a1932, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7570632e, true);
+      v.setFloat64(at, 6.189537351928737e+223, true); // 2 agentsmith.event.cpu
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 4.921155537752778e+257, true);
       v.setUint32(at + 24, 0x00180112, true);
       const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
       d[at + 1] = 25 + size;
@@ -2654,9 +2820,10 @@ function dnsAnswer({ clock, detail, hasBody, hasHook, host, last, notes, writers
     }
     if (u4[o4 + 5]! > 7 && u4[o4 + 5]! < 2097152) {
       const size = wideLength(u4[o4 + 5]!);
-      v.setUint32(at, 0x190a1e32, true); v.setUint32(at + 4, 0x6e656761, true); v.setUint32(at + 8, 0x696d7374, true);
-      v.setUint32(at + 12, 0x652e6874, true); v.setUint32(at + 16, 0x746e6576, true); v.setUint32(at + 20, 0x7165732e, true);
-      v.setUint32(at + 24, 0x636e6575, true); v.setUint32(at + 28, 0x18011265, true);
+      v.setFloat64(at, 6.189537438112118e+223, true); // 2 agentsmith.event.sequence
+      v.setFloat64(at + 8, 2.4644253626040304e+179, true);
+      v.setFloat64(at + 16, 1.7459524753655862e+238, true);
+      v.setFloat64(at + 24, 4.677282674737617e-193, true);
       d[at + 1] = 30 + size;
       d[at + 30] = 1 + size;
       d[at + 32] = ((u4[o4 + 4]! >>> 0) & 127) | 128;
@@ -2678,12 +2845,13 @@ function dnsAnswer({ clock, detail, hasBody, hasHook, host, last, notes, writers
       last(event, process, out);
       at = out.at;
     }
-    v.setUint32(at, 0x00590038, true); v.setUint32(at + 4, 0x00000000, true); v.setUint32(at + 8, 0x62000000, true);
-    v.setUint32(at + 12, 0x00000015, true);
+    v.setFloat64(at, 2.8817663e-317, true); // 8 Y b
+    v.setFloat64(at + 8, 4.5374238124e-313, true);
     v.setUint32(at + 3, observed[0]!, true);
     v.setUint32(at + 7, observed[1]!, true);
-    v.setUint32(at + 13, 0x6e656761, true); v.setUint32(at + 17, 0x696d7374, true); v.setUint32(at + 21, 0x642e6874, true);
-    v.setUint32(at + 25, 0x612e736e, true); v.setUint32(at + 29, 0x6577736e, true); v.setUint32(at + 33, 0x00000072, true);
+    v.setFloat64(at + 13, 7.044774882844611e+199, true); // agentsmith.dns.answer
+    v.setFloat64(at + 21, 1.3378514493075396e+160, true);
+    v.setFloat64(at + 29, 2.42748581533e-312, true);
     at += 34;
     out.at = at;
   };
