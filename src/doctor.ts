@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { bad, type Finding, note, ok, render } from './findings.ts';
 import type { CgroupRoot } from './sensor/cgroup.ts';
-import type { HookReport } from './sensor/sensor.ts';
+import { type HookReport, hooksByFate } from './sensor/sensor.ts';
 
 /** What is asked of this machine; replaced in tests. */
 export interface Probes {
@@ -15,7 +15,10 @@ export interface Probes {
   /** Whether BPF trampolines load (fentry). Throws without permission. */
   trampolines(): boolean;
   /** Loads and attaches everything. Throws an Error with `code` EPERM, ENOBTF, ENOLAYOUT, … */
-  loadSensor(): { readonly hooks: readonly HookReport[]; close(): void };
+  loadSensor(): {
+    readonly events: readonly { readonly name: string; readonly hooks: readonly HookReport[] }[];
+    close(): void;
+  };
   /** `check` rejects with one line that says why. */
   readonly receiver?: { readonly url: string; check(): Promise<void> };
 }
@@ -146,11 +149,19 @@ function hooks(probes: Probes): readonly Finding[] {
     ];
   }
   try {
-    return sensor.hooks.map(({ program, hook, error }) =>
-      error === ''
-        ? ok(program, hook)
-        : bad(program, `${hook}: ${error}`, 'everything else works without it; its events are missing'),
-    );
+    return sensor.events.flatMap(({ name, hooks }) => {
+      const event = name.replace('agentsmith.', '');
+      const { attached, missing } = hooksByFate(hooks);
+      const seen = attached.size > 0 ? [ok(event, [...attached].join(' '))] : [];
+      const unseen = [...missing].map(([reason, programs]) =>
+        bad(
+          event,
+          `without ${programs.join(', ')}: ${reason}`,
+          'all else works without; what only these see is missing',
+        ),
+      );
+      return [...seen, ...unseen];
+    });
   } finally {
     sensor.close();
   }

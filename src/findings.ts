@@ -27,8 +27,8 @@ export const note = (subject: string, text: string, remedy?: string): Finding =>
 
 const MARKS: Readonly<Record<Status, string>> = { ok: 'ok', bad: '!!', note: '--' };
 const WIDTH = 100;
-/** The longest name of a program, process_exec_at_compat_call, and a blank. */
-const SUBJECT_WIDTH = 28;
+/** The longest name of an event, process.credential.change, and a blank. */
+const SUBJECT_WIDTH = 26;
 
 /** Lines for a terminal, at most 100 columns wide: mark, subject, text, and below it `→` what to do. */
 export function render({ status, subject, text, remedy }: Finding): string[] {

@@ -45,7 +45,10 @@ export async function doctorCommand(settings: Settings): Promise<ExitCode> {
     trampolines: () => native.probeTrampoline(),
     loadSensor: () => {
       const sensor = openSensor(settings, events);
-      return { hooks: sensor.hooks, close: () => void sensor.stop() };
+      const found = events.map((event) => ({ name: event.name, hooks: sensor.hooksOf(event) }));
+      const told = new Set(found.flatMap(({ hooks }) => hooks.map(({ program }) => program)));
+      const common = sensor.hooks.filter(({ program }) => !told.has(program));
+      return { events: [...found, { name: 'all events', hooks: common }], close: () => void sensor.stop() };
     },
     ...(receiver && { receiver }),
   };

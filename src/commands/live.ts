@@ -10,7 +10,7 @@ import { COMMON_PROGRAMS, eventDefinitions } from '../events/index.ts';
 import { log } from '../log.ts';
 import { LiveSensor } from '../sensor/live.ts';
 import { loadNative } from '../sensor/native.ts';
-import type { HookReport } from '../sensor/sensor.ts';
+import { hooksByFate } from '../sensor/sensor.ts';
 
 /** The definitions that the settings ask for. */
 export function chosenEvents(settings: Settings): readonly EventDefinition[] {
@@ -41,14 +41,6 @@ export function openSensor(settings: KernelSettings, events: readonly EventDefin
 /** What records need to know of this host. */
 export function thisHost(): { users: Users; namespaces: ReturnType<typeof readHostNamespaces> } {
   return { users: new Users(), namespaces: readHostNamespaces() };
-}
-
-/** Of one event the hooks that are attached, each once, and the programs that are missing, by reason. */
-function sort(hooks: readonly HookReport[]): { attached: Set<string>; missing: Map<string, string[]> } {
-  const missing = new Map<string, string[]>();
-  for (const { program, error } of hooks)
-    if (error) missing.set(error, [...(missing.get(error) ?? []), program]);
-  return { attached: new Set(hooks.filter(({ error }) => !error).map(({ hook }) => hook)), missing };
 }
 
 const WIDTH = 100;
@@ -84,7 +76,7 @@ export function tellHooks(sensor: LiveSensor, events: readonly EventDefinition[]
   const names = events.map(({ name }) => name.replace('agentsmith.', ''));
   const width = Math.max(0, ...names.map((name) => name.length));
   for (const [i, event] of events.entries()) {
-    const { attached, missing } = sort(sensor.hooksOf(event));
+    const { attached, missing } = hooksByFate(sensor.hooksOf(event));
     for (const line of hookLines(names[i]!, attached, width)) log.info(line);
     for (const [reason, programs] of missing) {
       log.warn(`${names[i]}: without ${programs.join(', ')} (${reason}); try \`doctor\``);

@@ -12,6 +12,19 @@ export interface HookReport {
   readonly error: string;
 }
 
+/** Hooks of one event: those that are attached, each once, and the programs that are missing, by reason. */
+export interface HooksByFate {
+  readonly attached: ReadonlySet<string>;
+  readonly missing: ReadonlyMap<string, readonly string[]>;
+}
+
+export function hooksByFate(hooks: readonly HookReport[]): HooksByFate {
+  const missing = new Map<string, string[]>();
+  for (const { program, error } of hooks)
+    if (error) missing.set(error, [...(missing.get(error) ?? []), program]);
+  return { attached: new Set(hooks.filter(({ error }) => !error).map(({ hook }) => hook)), missing };
+}
+
 /**
  * The programs that see an event, by their names in ebpf/programs. Which of A and B, is chosen by trying: A where BPF
  * trampolines load and every one of these programs does, else B.

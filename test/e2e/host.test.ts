@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hosts that lack something: what ends the run, with which exit code, and what it goes on without.
 import assert from 'node:assert/strict';
+import { eventDefinitions } from '../../src/events/index.ts';
 import { Cli, type CliOptions, cleanUp, runCli } from '../support/cli.ts';
 import { closedPort } from '../support/deeds.ts';
 import { needsCommand, needsKernel } from '../support/needs.ts';
@@ -128,12 +129,14 @@ describe('doctor', function () {
     return { code, stdout };
   };
 
-  it('ends with 0 where nothing is wrong, and names every hook and the receiver', async () => {
+  it('ends with 0 where nothing is wrong, and names the hooks of every event and the receiver', async () => {
     const sink = await OtlpSink.start();
     const { code, stdout } = await check(['--endpoint', sink.url]);
     await sink.close();
     assert.equal(code, /^!!/m.test(stdout) ? 69 : 0, stdout);
-    assert.match(stdout, /^ok {2}process_exec +tp_btf\/sched_process_exec$/m);
+    assert.match(stdout, /^ok {2}process\.exit +tp_btf\/sched_process_exit$/m);
+    for (const { name } of eventDefinitions({ redact: true }).filter(({ offByDefault }) => !offByDefault))
+      assert.match(stdout, new RegExp(`^.. {2}${name.replace('agentsmith.', '')} +\\S`, 'm'));
     assert.ok(stdout.includes(sink.url));
   });
 

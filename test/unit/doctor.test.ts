@@ -20,7 +20,15 @@ function machine(changes: Partial<Probes> = {}, files: Record<string, string | u
     cgroupRoot: () => ({ fd: 5, scope: 'host', how: 'mounted at /sys/fs/cgroup' }),
     trampolines: () => false,
     loadSensor: () => ({
-      hooks: [{ program: 'process_exec', hook: 'tp_btf/sched_process_exec', error: '' }],
+      events: [
+        {
+          name: 'agentsmith.network.connect',
+          hooks: [
+            { program: 'network_connect4', hook: 'cgroup/connect4', error: '' },
+            { program: 'network_connect6', hook: 'cgroup/connect6', error: '' },
+          ],
+        },
+      ],
       close() {},
     }),
     receiver: { url: 'http://localhost:4317', check: async () => {} },
@@ -49,16 +57,16 @@ describe('doctor', () => {
     assert.deepEqual(await doctor(machine()), {
       ok: true,
       lines: [
-        'ok  kernel                      6.1.0-13-amd64',
-        'ok  btf                         /sys/kernel/btf/vmlinux',
-        'ok  capabilities                CAP_SYS_ADMIN includes all that is needed',
-        'ok  lockdown                    none',
-        "ok  pid namespace               the host's",
-        "ok  cgroup root                 the host's, mounted at /sys/fs/cgroup",
-        '--  tier                        B: no BPF trampolines; exec, exit and connect do not need them',
-        'ok  process_exec                tp_btf/sched_process_exec',
-        'ok  user names                  /etc/passwd',
-        'ok  receiver                    http://localhost:4317',
+        'ok  kernel                    6.1.0-13-amd64',
+        'ok  btf                       /sys/kernel/btf/vmlinux',
+        'ok  capabilities              CAP_SYS_ADMIN includes all that is needed',
+        'ok  lockdown                  none',
+        "ok  pid namespace             the host's",
+        "ok  cgroup root               the host's, mounted at /sys/fs/cgroup",
+        '--  tier                      B: no BPF trampolines; exec, exit and connect do not need them',
+        'ok  network.connect           cgroup/connect4 cgroup/connect6',
+        'ok  user names                /etc/passwd',
+        'ok  receiver                  http://localhost:4317',
       ],
     });
   });
@@ -115,11 +123,19 @@ describe('doctor', () => {
       'a hook that this kernel lacks',
       machine({
         loadSensor: () => ({
-          hooks: [{ program: 'connect4', hook: 'cgroup/connect4', error: 'no such hook' }],
+          events: [
+            {
+              name: 'agentsmith.network.connect',
+              hooks: [
+                { program: 'network_connect4', hook: 'cgroup/connect4', error: 'no such hook' },
+                { program: 'network_connect6', hook: 'cgroup/connect6', error: '' },
+              ],
+            },
+          ],
           close() {},
         }),
       }),
-      /connect4 cgroup\/connect4: no such hook/,
+      /network.connect without network_connect4: no such hook → all else works/,
     ],
     [
       'a receiver that is away',
@@ -152,7 +168,7 @@ describe('doctor', () => {
 
   it('closes what it loaded', async () => {
     let closed = 0;
-    await doctor(machine({ loadSensor: () => ({ hooks: [], close: () => closed++ }) }));
+    await doctor(machine({ loadSensor: () => ({ events: [], close: () => closed++ }) }));
     assert.equal(closed, 1);
   });
 
@@ -163,7 +179,7 @@ describe('doctor', () => {
         fc.string({ maxLength: 40 }),
         async (error, release) => {
           const loadSensor = () => ({
-            hooks: [{ program: 'process_exec', hook: 'tp_btf/x', error }],
+            events: [{ name: 'process.exec', hooks: [{ program: 'process_exec', hook: 'tp_btf/x', error }] }],
             close() {},
           });
           const { lines } = await doctor(machine({ loadSensor, kernelRelease: () => release }));
