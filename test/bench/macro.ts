@@ -10,7 +10,7 @@ import { beside, type Figure, median, type Part } from './figures.ts';
 import { timed } from './timed.ts';
 
 /** What people do with a host, as shell scripts; `$1` is a folder of their own. */
-const WORKLOADS = {
+export const WORKLOADS = {
   /** Much CPU, and three programs started for each file. */
   compile: {
     prepare: '',
@@ -26,14 +26,14 @@ const WORKLOADS = {
 } as const;
 
 /** A whole agent that sends to a receiver in another process. */
-async function withAgent<T>(use: () => Promise<T>): Promise<T> {
+export async function withAgent<T>(use: (cli: Cli) => Promise<T>): Promise<T> {
   const receiver = new Child('receiver.ts');
   try {
     const { url } = await receiver.next<{ url: string }>();
     receiver.onMessage = () => {};
     const cli = await new Cli(['--endpoint', url]).ready();
     try {
-      return await use();
+      return await use(cli);
     } finally {
       await cli.stop();
     }

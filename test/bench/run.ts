@@ -18,6 +18,7 @@ import { type Figure, type Part, table } from './figures.ts';
 import { handler } from './handler.ts';
 import { heap } from './heap.ts';
 import { idle } from './idle.ts';
+import { instructions } from './instructions.ts';
 import { macro } from './macro.ts';
 import { outage } from './outage.ts';
 import { page } from './page.ts';
@@ -39,6 +40,7 @@ const PARTS: readonly Part[] = [
   idle,
   start,
   macro,
+  instructions,
   peers,
 ];
 /** Builds brokers, and measures others' programs more than ours: only when it is asked for. */

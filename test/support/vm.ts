@@ -9,6 +9,8 @@ export interface VmOptions {
   readonly timeoutMs?: number;
   /** Appended to the guest kernel's command line. */
   readonly kernelArguments?: readonly string[];
+  /** One CPU, on which each instruction takes a nanosecond: times in the guest are counts of instructions. */
+  readonly countsInstructions?: boolean;
 }
 
 export interface VmResult {
@@ -33,7 +35,11 @@ export async function runInVm(series: string, command: string, options: VmOption
   const args = ['run', series, command, ...(options.kernelArguments ?? [])];
   const runner = spawn(join(repository, 'test/vm/run.sh'), args, {
     cwd: repository,
-    env: { ...process.env, VM_TIMEOUT: String(Math.ceil(timeoutMs / 1000)) },
+    env: {
+      ...process.env,
+      VM_TIMEOUT: String(Math.ceil(timeoutMs / 1000)),
+      VM_INSTRUCTIONS: options.countsInstructions ? '1' : '',
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   // It takes QEMU and virtiofsd along when it is told to end.

@@ -46,11 +46,14 @@ serve_root() {
 }
 
 boot() { # vmlinuz [kernel argument...]
-  local memory=${VM_MEMORY:-2G}
+  local memory=${VM_MEMORY:-2G} clock=(-accel "$(accelerator)" -smp "${VM_CPUS:-2}")
+  # One CPU, and a clock that goes on by a nanosecond with each instruction: times in the guest are counts.
+  [ -z "${VM_INSTRUCTIONS:-}" ] || clock=(-accel tcg,thread=single -icount shift=0,sleep=off -smp 1)
   : >"$WORK/output"
   BOOTED=$EPOCHREALTIME
   timeout --kill-after=5 "${VM_TIMEOUT:-300}" qemu-system-x86_64 \
-    -machine q35 -accel "$(accelerator)" -cpu max -smp "${VM_CPUS:-2}" -m "$memory" \
+    -machine q35 -cpu max -m "$memory" \
+    "${clock[@]}" \
     -object memory-backend-memfd,id=memory,size="$memory",share=on -numa node,memdev=memory \
     -chardev socket,id=root,path="$WORK/root.sock" \
     -device vhost-user-fs-pci,chardev=root,tag=root,queue-size=1024 \

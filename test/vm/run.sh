@@ -13,7 +13,8 @@
 #
 # What the command prints comes on stdout. The last words are on stderr: PASS, SKIP with what is missing here
 # (exit code 77), or FAIL with the command's exit code, 124 (deadline) or 125 (the kernel died).
-# VM_TIMEOUT (300 s), VM_CPUS (2: one would hide races between CPUs) and VM_MEMORY (2G) can be set.
+# VM_TIMEOUT (300 s), VM_CPUS (2: one would hide races between CPUs) and VM_MEMORY (2G) can be set. With VM_INSTRUCTIONS=1
+# there is one CPU, and times in the guest are counts of instructions.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
