@@ -20,6 +20,11 @@ export const AGE_MS = 200;
 export const URGENT_AGE_MS = 20;
 /** Batch buffers kept for use again: two in flight, one filling, one in hand. */
 const SPARE_MAX = 4;
+/**
+ * Copies of batches from this size on are kept for use again, too: at 5,000 events/s they would be 7 MiB a second, for which V8
+ * looks through the whole heap every few seconds.
+ */
+const COPY_MIN = 64 * 1024;
 
 /** Resource and scope as they stand around the records, encoded once. */
 export interface Envelope {
@@ -53,6 +58,10 @@ export class Batches {
   /** Bytes before the first record: room for tags, lengths, resource and scope. */
   readonly #headroom: number;
   readonly #spare: Buffer[] = [];
+  /** The same for copies, the oldest first. */
+  readonly #copies: Buffer[] = [];
+  /** The memory that was allocated here. */
+  readonly #own = new WeakSet<ArrayBufferLike>();
   readonly #writer: Writer;
   readonly #types = new Uint8Array(RECORDS_MAX);
   #count = 0;
@@ -66,7 +75,7 @@ export class Batches {
     this.#maxRecords = Math.min(options.maxRecords ?? RECORDS_MAX, RECORDS_MAX);
     this.#ageMs = options.ageMs ?? AGE_MS;
     this.#headroom = 12 + options.envelope.resource.length + options.envelope.scope.length;
-    this.#writer = new Writer(Buffer.allocUnsafeSlow(REQUEST_MAX + RECORD_MAX));
+    this.#writer = new Writer(this.#allocate(REQUEST_MAX + RECORD_MAX));
     this.#writer.at = this.#headroom;
   }
 
@@ -151,25 +160,50 @@ export class Batches {
     // A small batch is copied, so that what waits in a queue takes no more memory than its bytes.
     const keep = whole.length > REQUEST_MAX / 2;
     const batch: Batch = {
-      bytes: keep ? whole : Buffer.from(whole),
+      bytes: keep ? whole : this.#copy(whole),
       types: this.#types.slice(0, this.#count),
       recordsStart: this.#headroom - start,
       recordsEnd: recordsEnd - start,
     };
     // The next batch is open before this one is handed over: a full queue may append a record about its loss.
     this.#count = 0;
-    out.reset(keep ? (this.#spare.pop() ?? Buffer.allocUnsafeSlow(REQUEST_MAX + RECORD_MAX)) : out.bytes);
+    out.reset(keep ? (this.#spare.pop() ?? this.#allocate(REQUEST_MAX + RECORD_MAX)) : out.bytes);
     out.at = this.#headroom;
     this.#onBatch(batch);
+  }
+
+  /** The bytes in memory of their own: hardly more than they need, or of a batch before, and then they fill half at least. */
+  #copy(bytes: Buffer): Buffer {
+    const { length } = bytes;
+    if (length < COPY_MIN) return Buffer.from(bytes);
+    const fitting = this.#copies.findIndex((copy) => copy.length >= length && copy.length <= 2 * length);
+    const room =
+      fitting < 0
+        ? this.#allocate(Math.ceil(length / COPY_MIN) * COPY_MIN)
+        : this.#copies.splice(fitting, 1)[0]!;
+    bytes.copy(room);
+    return room.subarray(0, length);
+  }
+
+  #allocate(length: number): Buffer {
+    const buffer = Buffer.allocUnsafeSlow(length);
+    this.#own.add(buffer.buffer);
+    return buffer;
   }
 
   /** Takes back the buffer of a batch that nobody needs any more. */
   recycle(batch: Batch): void {
     const { buffer } = batch.bytes;
-    if (buffer.byteLength !== REQUEST_MAX + RECORD_MAX || this.#spare.length >= SPARE_MAX) return;
+    // Batches from the disk may share theirs.
+    if (!this.#own.has(buffer)) return;
     // Taken back twice it would be filled twice at once.
-    if (buffer === this.#writer.bytes.buffer || this.#spare.some((spare) => spare.buffer === buffer)) return;
-    this.#spare.push(Buffer.from(buffer));
+    const isHere = (each: Buffer) => each.buffer === buffer;
+    if (isHere(this.#writer.bytes) || this.#spare.some(isHere) || this.#copies.some(isHere)) return;
+    const isWhole = buffer.byteLength === REQUEST_MAX + RECORD_MAX;
+    if (isWhole && this.#spare.length < SPARE_MAX) this.#spare.push(Buffer.from(buffer));
+    if (isWhole) return;
+    this.#copies.push(Buffer.from(buffer));
+    if (this.#copies.length > SPARE_MAX) this.#copies.shift();
   }
 }
 
