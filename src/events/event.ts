@@ -157,7 +157,7 @@ function hookColumn({ hookOf }: RecordOptions): Column {
   );
 }
 
-/** Whether gen-writers.ts makes a function for the event: for those that come in floods. */
+/** Whether straight/generate.ts makes a function for the event: for those that come in floods. */
 export const isWrittenStraight = ({ highVolume, spread }: EventDefinition): boolean =>
   highVolume === true && spread === undefined;
 

@@ -97,7 +97,7 @@ function functionOf(name: string, body: Body, shown: ReadonlyMap<number, string>
 export function writersFile(): string {
   const events = eventDefinitions({ redact: true }).filter(isWrittenStraight);
   const functions = events.map((event) => writerOf(event));
-  const helpers = [...['digitsLength', 'endBody', 'negative', 'Shown', 'wideLength']].filter((name) =>
+  const helpers = ['digitsLength', 'endBody', 'negative', 'Shown', 'wideLength'].filter((name) =>
     functions.some((text) => new RegExp(`\\b${name}\\(`).test(text)),
   );
   const imports = [...helpers, 'type StraightParts', 'type StraightWriter'].join(', ');
