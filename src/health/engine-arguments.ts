@@ -4,7 +4,7 @@
  * MiB of each half of V8's young generation, 16 unless said: what it once grew to stays resident. The road of frequent
  * events allocates next to nothing, and in turns with 16 neither they nor execs cost more CPU that could be told.
  */
-const SEMI_SPACE_MIB = 2;
+const SEMI_SPACE_MIB = 1;
 
 /**
  * Arguments for a Node that is started again: those that it had, and a small young generation where the user has not

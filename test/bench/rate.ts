@@ -8,7 +8,7 @@ import { runProgram } from './programs.ts';
 
 const MIB = 1 << 20;
 /** Offered rates, one after the other until records are lost; 0 = as fast as the maker can. */
-const RATES: readonly number[] = [100_000, 200_000, 300_000, 400_000, 500_000, 0];
+const RATES: readonly number[] = [100_000, 200_000, 300_000, 350_000, 400_000, 500_000, 0];
 
 /** What came of a storm. */
 interface Storm {
