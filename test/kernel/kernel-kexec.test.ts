@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests to load another kernel. All are refused before anything changes: what a request says is told all the same.
 import assert from 'node:assert/strict';
+import { realpathSync } from 'node:fs';
 import { expectBetween, expectRecord } from '../support/expect.ts';
 import { errnoName } from '../support/ptrace.ts';
 import { repository } from '../support/repository.ts';
@@ -11,8 +12,8 @@ import { pidOf, type Truth } from '../support/truth.ts';
 import { openWatch, type Watch } from '../support/watch.ts';
 
 const KEXEC = 'agentsmith.kernel.kexec.load';
-/** Any file will do: it is not read. */
-const FILE = `${repository}/package.json`;
+/** Any file will do: it is not read. In the tree of `npm run test:asan` it is a link. */
+const FILE = realpathSync(`${repository}/package.json`);
 
 /** What test/kernel/triggers/kernel-kexec.c asked for. */
 interface Deed extends Truth {
