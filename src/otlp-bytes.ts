@@ -60,8 +60,9 @@ export function varintSize(value: number): number {
 
 /** Decimal digits of a non-negative integer below 2^53. */
 export function digitCount(value: number): number {
-  let count = 1;
-  for (let limit = 10; value >= limit; limit *= 10) count++;
+  if (value < 100_000) return value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : value < 10_000 ? 4 : 5;
+  let count = 6;
+  for (let limit = 1_000_000; value >= limit; limit *= 10) count++;
   return count;
 }
 

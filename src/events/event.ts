@@ -116,7 +116,8 @@ export function columnsBehind({ dataType }: EventDefinition): [string, Column][]
     [at.EVENT_SEQUENCE, sequence],
   ];
 }
-const THREAD_COLUMNS = 2;
+/** So many of them are left out of lean records. */
+export const THREAD_COLUMNS = 2;
 
 /** thread.id is told only where it is not the process id. */
 function onlyThread(): Pick<Column, 'read' | 'writer'> {
@@ -171,9 +172,12 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
       : Detail.STANDARD;
   const own = Object.entries(definition.attributes);
   const hooks: [string, Column][] = options.detail === 'all' ? [[at.EVENT_HOOK, hookColumn(options)]] : [];
-  const behind = [...columnsBehind(definition).slice(detail === Detail.LEAN ? THREAD_COLUMNS : 0), ...hooks];
-  const writeOwn = own.map(([name, column]) => column.writer(name));
-  const writeBehind = behind.map(([name, column]) => column.writer(name));
+  const leftOut = detail === Detail.LEAN ? THREAD_COLUMNS : 0;
+  const always = columnsBehind(definition);
+  const behind = [...always.slice(leftOut), ...hooks];
+  const writerOf = ([name, column]: [string, Column]) => column.writer(name);
+  const [writeOwn, writeAlways, writeHooks] = [own.map(writerOf), always.map(writerOf), hooks.map(writerOf)];
+  const writeBehind = [...writeAlways.slice(leftOut), ...writeHooks];
   const writeBody = options.body ? bodyWriter(definition) : undefined;
   const eventName = packed(Buffer.from(definition.name));
   const escapedKey = key(at.ESCAPED);
@@ -186,7 +190,6 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
     if (notes.escaped.length > 0) out.attribute(escapedKey, notes.escaped);
     if (notes.redacted.length > 0) out.attribute(redactedKey, notes.redacted);
   };
-  const writeHooks = hooks.map(([name, column]) => column.writer(name));
   const straight: StraightWriter | undefined = STRAIGHT.get(definition.name)?.({
     clock,
     host,
@@ -195,7 +198,7 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
     hasHook: hooks.length > 0,
     notes,
     severityOf,
-    writers: [...own, ...columnsBehind(definition)].map(([name, column]) => column.writer(name)),
+    writers: [...writeOwn, ...writeAlways],
     texts: definition.summary.map((part) => textOf(definition, part)),
     last(event, process, out) {
       for (const write of writeHooks) write(event, process, out, notes);

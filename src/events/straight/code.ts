@@ -112,7 +112,8 @@ export const headOf = (name: string, tags: readonly number[], inner: number) => 
   ]);
 };
 
-/** V8 puts functions in line up to a bound, which all of them together reach: what is small and frequent is written out. */
+// V8 puts functions in line up to a bound, which all of them together reach: what is small and frequent is written out.
+
 /** Bytes of a varint. */
 export const varintLength = (value: string, half = false) =>
   `${value} < 0x80 ? 1 : ${value} < 0x4000 ? 2 : ${half ? 3 : `${value} < 0x200000 ? 3 : ${value} < 0x10000000 ? 4 : 5`}`;

@@ -96,21 +96,21 @@ export class ColumnBody {
       body.line(`d[${body.at(head.length - 1)}] = ${head[1]} + ${size};`);
       body.line(`d[${body.at(2)}] = 1 + ${size};`);
     };
-    if (field.type === 'err_no') {
-      const value = `${word(field.offset)} | 0`;
-      body.settle();
-      body.bytes(head);
+    const write = (value: string) => {
       body.settle();
       body.line('{');
       body.line(`const value = ${value};`);
-      body.line(`const size = value < 0 ? 10 : ${varintLength('value')};`);
+      body.bytes(head);
+      body.line(`const size = ${varintLength('value', isHalf(field))};`);
       lengths('size');
-      body.block('if (value < 0)', () => {
-        body.line('negative(d, at, value);');
-        body.line('at += size;');
-      });
-      body.block('else', () => varint(body, 'value'));
+      body.settle();
+      varint(body, 'value');
       body.line('}');
+    };
+    if (field.type === 'err_no') {
+      // Ten bytes, and rare.
+      body.block(`if ((${word(field.offset)} | 0) < 0)`, () => this.#call());
+      body.block('else', () => write(word(field.offset)));
       return;
     }
     if (isWide(field)) {
@@ -127,15 +127,7 @@ export class ColumnBody {
       body.block('else', () => this.#call());
       return;
     }
-    body.settle();
-    body.line('{');
-    body.line(`const value = ${small(field)};`);
-    body.bytes(head);
-    body.line(`const size = ${varintLength('value', isHalf(field))};`);
-    lengths('size');
-    body.settle();
-    varint(body, 'value');
-    body.line('}');
+    write(small(field));
   }
 
   #string(size: string): void {
@@ -151,7 +143,7 @@ export class ColumnBody {
   #digits(field: Field): void {
     const body = this.#body;
     const write = () => {
-      body.line(`const size = digitsLength(${small(field)});`);
+      body.line(`const size = digitCount(${small(field)});`);
       this.#string('size');
       body.settle();
       digits(body, small(field));

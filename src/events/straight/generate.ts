@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { processExec } from '../../decode/layout.gen.ts';
 import { Detail } from '../../enrich/process-block.ts';
 import type { Column } from '../column.ts';
-import { columnsBehind, type EventDefinition, isWrittenStraight } from '../event.ts';
+import { columnsBehind, type EventDefinition, isWrittenStraight, THREAD_COLUMNS } from '../event.ts';
 import { eventDefinitions } from '../index.ts';
 import { Body, word } from './code.ts';
 import { ColumnBody } from './column-code.ts';
@@ -43,7 +43,7 @@ function writerOf(definition: EventDefinition): string {
   body.line('d.set(bytes, at);');
   body.line('at += bytes.length;');
   body.line('if (escaped.length > 0) notes.escaped.push(...escaped);');
-  const [threads, rest] = [behind.slice(0, 2), behind.slice(2)];
+  const [threads, rest] = [behind.slice(0, THREAD_COLUMNS), behind.slice(THREAD_COLUMNS)];
   body.block(`if (detail !== ${Detail.LEAN})`, () => write(threads, own.length));
   write(rest, own.length + threads.length);
   const isChanged = 'hasHook || notes.escaped.length + notes.redacted.length > 0';
@@ -97,7 +97,7 @@ function functionOf(name: string, body: Body, shown: ReadonlyMap<number, string>
 export function writersFile(): string {
   const events = eventDefinitions({ redact: true }).filter(isWrittenStraight);
   const functions = events.map((event) => writerOf(event));
-  const helpers = ['digitsLength', 'endBody', 'negative', 'Shown', 'wideLength'].filter((name) =>
+  const helpers = ['digitCount', 'endBody', 'Shown', 'wideLength'].filter((name) =>
     functions.some((text) => new RegExp(`\\b${name}\\(`).test(text)),
   );
   const imports = [...helpers, 'type StraightParts', 'type StraightWriter'].join(', ');

@@ -9,35 +9,11 @@ import type { Notes, Text, Write } from '../column.ts';
 
 /* What the generated writers (writers.gen.ts) are made of and call. */
 
-/** Writes a varint of 32 bits at `at`; where it ends. */
-function varint(to: Uint8Array, at: number, value: number): number {
-  let rest = value;
-  for (; rest > 127; rest >>>= 7) to[at++] = (rest & 127) | 128;
-  to[at++] = rest;
-  return at;
-}
-
-/** Bytes of a varint of 32 bits. */
-function varintLength(value: number): number {
-  return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
-}
+export { digitCount } from '../../otlp-bytes.ts';
 
 /** Bytes of a varint of 64 bits from 2^35 to 2^56, by its high half. */
 export function wideLength(high: number): number {
   return high < 0x400 ? 6 : high < 0x20000 ? 7 : 8;
-}
-
-/** Writes a negative int32 as the ten bytes of its 64-bit two's complement. */
-export function negative(to: Uint8Array, at: number, value: number): void {
-  for (let i = 0, rest = value; i < 9; i++, rest >>= 7) to[at + i] = (rest & 127) | 128;
-  to[at + 9] = 1;
-}
-
-/** Decimal digits of a number of 32 bits. */
-export function digitsLength(value: number): number {
-  if (value < 100_000) return value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : value < 10_000 ? 4 : 5;
-  if (value < 10_000_000) return value < 1_000_000 ? 6 : 7;
-  return value < 100_000_000 ? 8 : value < 1_000_000_000 ? 9 : 10;
 }
 
 /** Text that a record has twice (in its summary and as attribute) or of which the length stands before it. */
@@ -79,25 +55,19 @@ export interface StraightParts {
 /** Writes one LogRecord, without tag and length. */
 export type StraightWriter = (event: RawEvent, process: Process, observed: Uint32Array, out: Writer) => void;
 
-/**
- * Ends LogRecord.body, which begins at `start` with room for two tags and two lengths of one byte; where it ends. A longer
- * one is moved.
- */
-export function endBody(to: Buffer, start: number, end: number): number {
+/** Ends LogRecord.body (field 5), which begins at `start` with room for two tags and two lengths of one byte; where it ends. */
+export function endBody(out: Writer, start: number, end: number): number {
+  const { bytes } = out;
   const length = end - start - 4;
-  to[start] = 0x2a;
+  bytes[start] = 0x2a;
+  bytes[start + 2] = 0x0a;
   if (length < 126) {
-    to[start + 1] = length + 2;
-    to[start + 2] = 0x0a;
-    to[start + 3] = length;
+    bytes[start + 1] = length + 2;
+    bytes[start + 3] = length;
     return end;
   }
-  const lengthSize = varintLength(length);
-  const whole = 1 + lengthSize + length;
-  const shift = lengthSize + varintLength(whole) - 2;
-  to.copyWithin(start + 4 + shift, start + 4, end);
-  const value = varint(to, start + 1, whole);
-  to[value] = 0x0a;
-  varint(to, value + 1, length);
-  return end + shift;
+  out.at = end;
+  out.end(start + 3);
+  out.end(start + 1);
+  return out.at;
 }

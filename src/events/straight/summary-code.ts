@@ -21,7 +21,7 @@ export function summary(
     else summaryPart(body, column, index, literal, shown);
   }
   body.settle();
-  body.line('at = endBody(d, body, at);');
+  body.line('at = endBody(out, body, at);');
 }
 
 function summaryPart(
@@ -43,7 +43,7 @@ function summaryPart(
     body.block('', () => {
       body.bytes(literal);
       body.settle();
-      body.line(`const size = digitsLength(${value});`);
+      body.line(`const size = digitCount(${value});`);
       digits(body, value);
     });
   const write = (shape: Shape | undefined): void => {
