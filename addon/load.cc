@@ -62,14 +62,18 @@ void set(bpf_object* object, const char* name, T value) {
 
 void set_environment(bpf_object* object, const std::vector<std::string>& names) {
   struct Name { uint8_t bytes[kEnvironmentNameMax], mask[kEnvironmentNameMax]; } list[kEnvironmentNames] = {};
+  uint64_t initials = 0;
   for (size_t i = 0; i < names.size() && i < kEnvironmentNames; i++) {
     const std::string text = names[i] + "=";
     if (text.size() > kEnvironmentNameMax) continue;
     memcpy(list[i].bytes, text.data(), text.size());
     memset(list[i].mask, 0xff, text.size());
+    initials |= 1ull << (text[0] & 63);
   }
   void* at = global(object, "environment_names", sizeof list);
   if (at) memcpy(at, list, sizeof list);
+  at = global(object, "environment_initials", sizeof initials);
+  if (at) memcpy(at, &initials, sizeof initials);
 }
 
 /** Programs that are entered into `syscall_exits` have SLOT_ and their name in an enum of the object. */

@@ -41,7 +41,7 @@ static __always_inline bool act__begin(struct builder *b, enum where where, enum
 	act->header.time = bpf_ktime_get_boot_ns();
 	act->header.sequence = next_sequence();
 	act->header.tid = task->pid;
-	bpf_core_read(act->header.comm, sizeof(act->header.comm), &task->comm);
+	comm__copy(act->header.comm, task);
 	who__current(&act->who, task);
 	return true;
 }

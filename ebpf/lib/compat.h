@@ -9,6 +9,9 @@
 /* One object serves both architectures: the field that exists says where we run. */
 struct pt_regs___x86 { unsigned long bx, cx, dx, si, di, bp, r8, r9, r10, orig_ax; };
 struct pt_regs___arm64 { u64 regs[31]; u64 orig_x0; int syscallno; };
+/* A short name lies in its dentry: up to 39 bytes, before 6.12 31; under another name since 6.14. */
+struct dentry___iname { unsigned char d_iname[32]; };
+struct dentry___shortname { union { unsigned char string[40]; } d_shortname; };
 #pragma clang attribute pop
 
 /*
@@ -21,11 +24,16 @@ struct pt_regs___arm64 { u64 regs[31]; u64 orig_x0; int syscallno; };
 #define HAVE_HELPER(name) bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_##name)
 #endif
 
-/* A function that is verified by itself, once in each program that calls it; 5.10 takes it in line, which is less. */
-#ifdef AGENTSMITH_LEGACY
-#define GLOBAL static __always_inline
+/*
+ * A function that many programs call: compiled once, in lib/shared.bpf.c, and verified by itself once in each program, not
+ * once for each way that leads to it. 5.10 takes it in line, which is less.
+ */
+#if defined(AGENTSMITH_LEGACY)
+#define SHARED static __always_inline
+#elif defined(AGENTSMITH_SHARED)
+#define SHARED __noinline
 #else
-#define GLOBAL __weak __noinline
+#define SHARED extern
 #endif
 
 /*
@@ -43,18 +51,19 @@ static __always_inline void pt_regs__learn(struct task_struct *task)
 /* The descriptor of the connect(2) that is running; -1 when another call (sendto, io_uring, socketcall) is. */
 static __always_inline int connect_fd(struct task_struct *task)
 {
-	void *regs = BPF_CORE_READ(task, stack);
+	void *regs = task->stack;
 
 	if (!pt_regs_offset)
 		return -1;
 	regs += pt_regs_offset;
 	if (bpf_core_field_exists(struct pt_regs___x86, orig_ax)) {
 		struct pt_regs___x86 *x86 = regs;
-		u32 nr = BPF_CORE_READ(x86, orig_ax);
+		u64 di_and_nr[2]; /* neighbours, by what the kernel pushes at its entry */
 
+		bpf_core_read(di_and_nr, sizeof(di_and_nr), &x86->di);
 		if (task->thread_info.status & TS_COMPAT)
-			return nr == 362 ? (int)BPF_CORE_READ(x86, bx) : -1;
-		return (nr & ~0x40000000) == 42 ? (int)BPF_CORE_READ(x86, di) : -1;
+			return (u32)di_and_nr[1] == 362 ? (int)BPF_CORE_READ(x86, bx) : -1;
+		return ((u32)di_and_nr[1] & ~0x40000000) == 42 ? (int)di_and_nr[0] : -1;
 	}
 	if (bpf_core_field_exists(struct pt_regs___arm64, syscallno)) {
 		struct pt_regs___arm64 *arm64 = regs;

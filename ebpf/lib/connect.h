@@ -89,7 +89,7 @@ static __always_inline void attempt__fill(struct bpf_sock_addr *ctx, struct conn
 				    EVENT_NETWORK_CONNECT, a->time);
 	a->protocol = ctx->protocol;
 	a->tid = task->pid;
-	bpf_core_read(a->comm, sizeof(a->comm), &task->comm);
+	comm__copy(a->comm, task);
 	who__current(&a->who, task);
 }
 

@@ -33,23 +33,22 @@ struct {
 
 static __always_inline void credentials__read(struct credentials *c, struct task_struct *task, const struct cred *cred)
 {
-	c->uid = BPF_CORE_READ(cred, uid.val);
-	c->euid = BPF_CORE_READ(cred, euid.val);
-	c->suid = BPF_CORE_READ(cred, suid.val);
-	c->egid = BPF_CORE_READ(cred, egid.val);
-	c->user_ns = BPF_CORE_READ(cred, user_ns, ns.inum);
-	c->permitted = c->effective = 0;
-	bpf_core_read(&c->permitted, sizeof(c->permitted), &cred->cap_permitted);
-	bpf_core_read(&c->effective, sizeof(c->effective), &cred->cap_effective);
-	c->exec_id = BPF_CORE_READ(task, self_exec_id);
+	c->uid = cred->uid.val;
+	c->euid = cred->euid.val;
+	c->suid = cred->suid.val;
+	c->egid = cred->egid.val;
+	c->user_ns = cred->user_ns->ns.inum;
+	c->permitted = *(const u64 *)&cred->cap_permitted;
+	c->effective = *(const u64 *)&cred->cap_effective;
+	c->exec_id = task->self_exec_id;
 	c->unused = 0;
 }
 
 static __always_inline struct process_key credentials__key(struct task_struct *task)
 {
 	struct process_key key = {
-		.start = BPF_CORE_READ(task, start_boottime),
-		.pid = BPF_CORE_READ(task, pid),
+		.start = task->start_boottime,
+		.pid = task->pid,
 	};
 
 	return key;
@@ -94,7 +93,7 @@ static __always_inline void credentials__report(enum program program, struct tas
 	e->header.time = bpf_ktime_get_boot_ns();
 	e->header.sequence = sequence;
 	e->header.tid = task->pid;
-	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
+	comm__copy(e->header.comm, task);
 	who__current(&e->who, task);
 	e->who.uid = now->uid;
 	e->who.euid = now->euid;

@@ -18,12 +18,14 @@
 #define ENVIRONMENT_BLOCK 4096
 #define ENVIRONMENT_BLOCKS 2048       /* of the 6 MiB that the kernel takes at most, and of what is found */
 #define ENVIRONMENT_STRINGS (1 << 17) /* under two milliseconds; more is told as truncated */
-#define ENVIRONMENT_WORDS 16          /* of one string, before it counts as another */
+#define ENVIRONMENT_ROW 128           /* bytes that are looked at without a look at where names end to begin */
+#define ENVIRONMENT_BEHIND (ENVIRONMENT_ROW + ENVIRONMENT_NAME_MAX) /* so many behind that place may be looked at */
 struct environment_name {
 	u64 bytes[ENVIRONMENT_NAME_MAX / 8];         /* "LD_PRELOAD=", zero padded */
 	u64 mask[ENVIRONMENT_NAME_MAX / 8];          /* 0xff where a byte counts */
 };
 const volatile struct environment_name environment_names[ENVIRONMENT_NAMES] __weak = {};
+const volatile u64 environment_initials __weak = 0;  /* bit = the low six bits of a name's first byte */
 
 struct environment_walk {
 	unsigned long at;
@@ -67,53 +69,69 @@ static __always_inline bool environment__wanted(const u64 *word)
 	return false;
 }
 
-/* One string of the copy, or a part of a long one: ends where the next begins, or at a name that is wanted. */
-static long environment__string(u32 i, struct environment_search *w)
+/* What begins with this byte may be a name that is wanted. */
+static __always_inline bool environment__promises(u8 initial)
 {
-	const u64 ones = 0x0101010101010101;
+	return environment_initials >> (initial & 63) & 1;
+}
+
+/*
+ * A row of the copy. Ends where a wanted name begins, or where a string must be looked at as a whole: one that
+ * promises to be wanted, or one after which another begins in the same word.
+ */
+static long environment__row(u32 i, struct environment_search *w)
+{
+	u32 slot = w->slot, strings = 1, step;
 	struct scratch *scratch;
-	u32 slot = w->slot, step;
-	const u64 *from;
-	u64 zeros = 0;
+	const u8 *from;
+	u64 word = 0;
 
 	if (w->at >= w->stop)
 		return 1;
 	scratch = bpf_map_lookup_elem(&scratches, &slot);
 	if (!scratch)
 		return 1;
-	w->steps++;
-	from = (const u64 *)(environment__copy(scratch) + MASK(w->at, 2 * ENVIRONMENT_BLOCK - 1));
-	if (!w->inside && environment__wanted(from)) {
+	from = environment__copy(scratch) + MASK(w->at, 2 * ENVIRONMENT_BLOCK - 1);
+	if (!w->inside && environment__promises(*from) && environment__wanted((const u64 *)from)) {
 		w->found = 1;
 		return 1;
 	}
 #pragma unroll
-	for (step = 0; step < ENVIRONMENT_WORDS; step++) {
-		/* The high bit of each byte that is 0; above the lowest of them there may be others. */
-		zeros = (from[step] - ones) & ~from[step] & ones << 7;
-		if (zeros)
-			break;
+	for (step = 0; step < ENVIRONMENT_ROW; step += 8) {
+		u64 zeros;
+		u32 next;
+
+		word = *(const u64 *)(from + step);
+		zeros = zero_bytes(word);
+		if (!zeros)
+			continue;
+		next = step + (word ? bytes_to(zeros) : 8);
+		strings++;
+		if (environment__promises(from[next]) || (word && (zeros & (zeros - 1)))) {
+			w->at += next;
+			w->inside = 0;
+			w->steps += strings;
+			return 0;
+		}
 	}
-	w->inside = !zeros;
-	if (!zeros || !from[0])
-		w->at += zeros ? 8 : 8 * ENVIRONMENT_WORDS;
-	else
-		w->at += 8 * step + ((((zeros & -zeros) - 1) & ones) * ones >> 56);
+	w->at += ENVIRONMENT_ROW;
+	w->inside = !!(word >> 56);
+	w->steps += strings;
 	return 0;
 }
 
 /*
  * Looks for a name in the copy, from `at` to `stop`. Returns how far it came, with the bits below above it, and the number
- * of strings in the upper half. Global: verified once, and not for each way through what calls it (15,000 instructions
- * of 18,000 in every program). `at` is 0, which the verifier must not know (see below).
+ * of rows and strings in the upper half. Global: verified once, and not for each way through what calls it. `at` is 0, which
+ * the verifier must not know (see below).
  */
 #define ENVIRONMENT_INSIDE (1u << 30)
 #define ENVIRONMENT_FOUND (1u << 31)
-__weak __noinline u64 environment__search(u32 slot, u32 at, u32 stop, u32 inside)
+__noinline u64 environment__search(u32 slot, u32 at, u32 stop, u32 inside)
 {
 	struct environment_search s = { .slot = slot, .at = at, .stop = stop, .inside = inside };
 
-	bpf_loop(ENVIRONMENT_BLOCK, environment__string, &s, 0);
+	bpf_loop(ENVIRONMENT_BLOCK, environment__row, &s, 0);
 	return (u64)s.steps << 32 | s.at | (s.inside ? ENVIRONMENT_INSIDE : 0) | (s.found ? ENVIRONMENT_FOUND : 0);
 }
 
@@ -150,6 +168,7 @@ static long environment__step(u32 i, struct environment_walk *w)
 	u64 size = w->end - w->at, searched;
 	u32 slot = w->slot;
 	struct scratch *scratch;
+	u64 *behind;
 	u32 stop;
 
 	if (w->at >= w->end || w->steps >= ENVIRONMENT_STRINGS)
@@ -170,11 +189,13 @@ static long environment__step(u32 i, struct environment_walk *w)
 					(void *)w->at))
 			return 1;
 	}
-	/* A name is compared as a whole, so one that the end of the block cuts is left to the next block. */
 	stop = size;
 	if (w->end - w->at > size)
-		stop = size - ENVIRONMENT_NAME_MAX;
-	__builtin_memset(environment__copy(scratch) + MASK(size, 2 * ENVIRONMENT_BLOCK - 1), 0, ENVIRONMENT_NAME_MAX);
+		stop = size - ENVIRONMENT_BEHIND;
+	behind = (u64 *)(environment__copy(scratch) + MASK(size, 2 * ENVIRONMENT_BLOCK - 1));
+#pragma unroll
+	for (u32 i = 0; i < ENVIRONMENT_BEHIND / 8; i++)
+		behind[i] = 0;
 	searched = environment__search(slot, 0, stop, w->inside);
 	w->at += (u32)searched & (ENVIRONMENT_INSIDE - 1);
 	w->steps += searched >> 32;
@@ -195,15 +216,16 @@ static __always_inline void environment__walk(struct environment_walk *w)
 		w->truncated = 1;
 }
 
-static __always_inline void environment__append(struct builder *b, struct process_exec *e, struct mm_struct *mm)
+static __always_inline void environment__append(struct builder *b, struct process_exec *e, unsigned long start,
+						unsigned long end)
 {
 	struct environment_walk w = {
-		.at = mm->env_start,
-		.end = mm->env_end,
+		.at = start,
+		.end = end,
 		.slot = b->slot,
 		.offset = (b->end + 7) & ~7,
 		/* 0, which the verifier must not know: before 6.7 it takes what a callback finds first for all there is. */
-		.inside = mm->env_start >> 63,
+		.inside = start >> 63,
 	};
 
 	/* The gap before the first string must not hold bytes of an earlier record. */

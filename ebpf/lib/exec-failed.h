@@ -101,15 +101,15 @@ static __always_inline void exec_failed(struct builder *b, enum program program,
 	e->header.time = bpf_ktime_get_boot_ns();
 	e->header.sequence = next_sequence();
 	e->header.tid = task->pid;
-	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
+	comm__copy(e->header.comm, task);
 	who__current(&e->who, task);
 	e->flags = EXEC_FAILED;
 	e->result = ret;
 	if (fd >= 0)
 		base = task__file(task, fd);
 	if (base)
-		path__append(b, &e->executable, BPF_CORE_READ(base, f_path.dentry), BPF_CORE_READ(base, f_path.mnt));
-	path__append(b, &e->cwd, BPF_CORE_READ(task, fs, pwd.dentry), BPF_CORE_READ(task, fs, pwd.mnt));
+		path__append_at(b, &e->executable, &base->f_path);
+	path__append_at(b, &e->cwd, &BPF_CORE_READ(task, fs)->pwd);
 	e->script.offset = b->end;
 	n = bpf_probe_read_user_str(b->scratch->bytes + MASK(b->end, SCRATCH_SIZE - 1), PATH_TEXT_MAX, (void *)path);
 	if (n > 1 && n <= PATH_TEXT_MAX) {

@@ -33,7 +33,7 @@ static __always_inline struct file_change *file__begin(struct builder *b, struct
 	e->header.time = bpf_ktime_get_boot_ns();
 	e->header.sequence = decision; /* until file__emit, which knows the path */
 	e->header.tid = task->pid;
-	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
+	comm__copy(e->header.comm, task);
 	who__current(&e->who, task);
 	__builtin_memset(&e->inode, 0, sizeof(*e) - __builtin_offsetof(struct file_change, inode));
 	return e;
@@ -41,9 +41,9 @@ static __always_inline struct file_change *file__begin(struct builder *b, struct
 
 static __always_inline void file__inode(struct file_change *e, struct inode *inode)
 {
-	e->inode = BPF_CORE_READ(inode, i_ino);
-	e->mode = BPF_CORE_READ(inode, i_mode);
-	e->owner = BPF_CORE_READ(inode, i_uid.val);
+	e->inode = FIELD(inode, i_ino);
+	e->mode = FIELD(inode, i_mode);
+	e->owner = FIELD(inode, i_uid.val);
 }
 
 static __always_inline void file__emit(struct builder *b, struct file_change *e, enum event_type type,
@@ -65,6 +65,12 @@ static __always_inline void file__emit(struct builder *b, struct file_change *e,
 	emit(b->scratch->bytes, MASK(size, SCRATCH_SIZE - 1), type, true);
 }
 
+/*
+ * The inode and the path of the scratch's file, in the record that is built there; returns where the record ends.
+ * (shared.bpf.c)
+ */
+SHARED int file__put(u32 slot);
+
 /* The record of a file that is open. */
 static __always_inline void file__report_open(struct builder *b, struct task_struct *task, struct file *file,
 					      enum program program)
@@ -73,8 +79,8 @@ static __always_inline void file__report_open(struct builder *b, struct task_str
 
 	if (!e)
 		return;
-	file__inode(e, BPF_CORE_READ(file, f_inode));
-	path__append(b, &e->path, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
+	b->scratch->file = (u64)file;
+	b->end = file__put(b->slot);
 	file__emit(b, e, EVENT_FILE_CREATE, program);
 }
 
@@ -83,22 +89,16 @@ __attribute__((unused)) static __noinline int file__base(struct builder *b, stru
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct fs_struct *fs = task->fs;
-	struct dentry *dentry;
-	struct vfsmount *mnt;
+	struct file *file;
 
 	if (name->length && b->scratch->bytes[MASK(name->offset, SCRATCH_SIZE - 1)] == '/') {
-		dentry = BPF_CORE_READ(fs, root.dentry);
-		mnt = BPF_CORE_READ(fs, root.mnt);
+		path__append_at(b, path, &fs->root);
 	} else if (dfd == AT_FDCWD) {
-		dentry = BPF_CORE_READ(fs, pwd.dentry);
-		mnt = BPF_CORE_READ(fs, pwd.mnt);
+		path__append_at(b, path, &fs->pwd);
 	} else {
-		struct file *file = task__file(task, dfd);
-
-		dentry = BPF_CORE_READ(file, f_path.dentry);
-		mnt = BPF_CORE_READ(file, f_path.mnt);
+		file = task__file(task, dfd);
+		path__append_at(b, path, &file->f_path);
 	}
-	path__append(b, path, dentry, mnt);
 	return 0;
 }
 

@@ -59,7 +59,9 @@ struct scratch {
 	u8 bytes[SCRATCH_SIZE + SCRATCH_MARGIN];
 	u32 busy;
 	u32 leaf_end;                                /* of the first path: where its first component ends */
-	u64 dentry, mnt;                             /* of the path that is put next */
+	u64 path[2];                                 /* the struct path that is put next, its fields as the kernel has them */
+	u64 file;                                    /* that is put next */
+	u32 path_end;                                /* how far the path that is being put has come */
 };
 
 struct {

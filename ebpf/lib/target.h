@@ -3,7 +3,7 @@
 #ifndef AGENTSMITH_TARGET_H
 #define AGENTSMITH_TARGET_H
 
-#include "kernel.h"
+#include "object.h"
 
 /* include/linux/xarray.h: 64 slots a node unless CONFIG_BASE_SMALL; a pointer to a node has these low bits. */
 #define XA_CHUNK_SHIFT 6
@@ -11,44 +11,17 @@
 #define XA_POINTER_BITS 3
 #define XA_NODE 2
 #define XA_LEVELS 4             /* PID_MAX_LIMIT is 2^22 */
+#define XA_SHIFT_MAX 18         /* of the top of four */
 #define PID_MAX_LIMIT (1 << 22)
 
-/* The pid namespace in which the numbers of `task` count. */
-static __always_inline struct upid target__namespace(struct task_struct *task)
-{
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	u32 level = BPF_CORE_READ(pid, level);
-	struct upid upid = {};
-
-	bpf_core_read(&upid, sizeof(upid),
-		      (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid));
-	return upid;
-}
-
 /*
- * The kernel's own lookup of a number (find_pid_ns), by reading: the helper for it (bpf_task_from_vpid) is of 6.14,
- * and the one before knows the host's numbers only.
+ * The task that has this number in the pid namespace of the current one, as an address; 0 when nobody has it.
+ * (shared.bpf.c)
  */
-static __always_inline struct pid *target__of_number(struct pid_namespace *ns, u32 number)
-{
-	u64 entry = (u64)BPF_CORE_READ(ns, idr.idr_rt.xa_head);
+SHARED u64 target__of_number(u32 number);
 
-	if (number >= PID_MAX_LIMIT)
-		return NULL;
-	for (int i = 0; i < XA_LEVELS && (entry & XA_POINTER_BITS) == XA_NODE; i++) {
-		struct xa_node *node = (void *)(entry - XA_NODE);
-		u32 shift = BPF_CORE_READ(node, shift) & 31;
-		u32 slot = number >> shift;
-
-		if (!i && slot > XA_CHUNK_MASK)
-			return NULL;
-		bpf_core_read(&entry, sizeof(entry),
-			      (void *)node + bpf_core_field_offset(struct xa_node, slots) + (slot & XA_CHUNK_MASK) * 8);
-		if (!shift)
-			break;
-	}
-	return (entry & XA_POINTER_BITS) ? NULL : (struct pid *)entry;
-}
+/* The process and its executable, in the struct process_ptrace in the scratch of `slot`; returns where that ends. */
+SHARED int target__put(u32 slot, u64 task);
 
 static __always_inline struct pid *target__of_pidfd(struct file *file)
 {
@@ -77,5 +50,36 @@ static __always_inline struct task_struct *target__task(struct pid *pid)
 
 	return first ? (void *)first - bpf_core_field_offset(struct task_struct, pid_links) : NULL;
 }
+
+#ifdef AGENTSMITH_SHARED
+/*
+ * The kernel's own lookup of a number (find_pid_ns), by reading: the helper for it (bpf_task_from_vpid) is of 6.14,
+ * and the one before knows the host's numbers only.
+ */
+static __always_inline struct pid *target__find(struct pid_namespace *ns, u32 number)
+{
+	u64 entry = (u64)FIELD(ns, idr.idr_rt.xa_head);
+	struct xa_node *node = (void *)(entry - XA_NODE);
+	u32 shift = 0;
+
+	if (number >= PID_MAX_LIMIT)
+		return NULL;
+	if ((entry & XA_POINTER_BITS) == XA_NODE) {
+		shift = FIELD(node, shift);
+		if (shift > XA_SHIFT_MAX || number >> shift > XA_CHUNK_MASK)
+			return NULL;
+	}
+	for (int i = 0; i < XA_LEVELS && (entry & XA_POINTER_BITS) == XA_NODE; i++) {
+		u64 slot = number >> shift & XA_CHUNK_MASK;
+
+		bpf_probe_read_kernel(&entry, sizeof(entry),
+				      (void *)(entry - XA_NODE + bpf_core_field_offset(struct xa_node, slots) + slot * 8));
+		if (!shift)
+			break;
+		shift -= XA_CHUNK_SHIFT;
+	}
+	return (entry & XA_POINTER_BITS) ? NULL : (struct pid *)entry;
+}
+#endif
 
 #endif

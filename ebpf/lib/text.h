@@ -12,6 +12,23 @@ struct builder {
 };
 
 #define PATH_TEXT_MAX 4096      /* PATH_MAX */
+#define SHORT_NAME_MAX 40       /* bytes that a dentry has for it; before 6.12 32 */
+
+/* A word of text: the high bit of each byte that is 0. Exact for the lowest of them; above it there may be others. */
+static __always_inline u64 zero_bytes(u64 word)
+{
+	const u64 ones = 0x0101010101010101;
+
+	return (word - ones) & ~word & ones << 7;
+}
+
+/* How many bytes there are up to the one of the lowest of these bits, of which there is one, that one included. */
+static __always_inline u32 bytes_to(u64 bits)
+{
+	const u64 ones = 0x0101010101010101;
+
+	return (((bits & -bits) - 1) & ones) * ones >> 56;
+}
 
 /* A NUL-terminated kernel string of less than `max` bytes, its NUL left out. */
 static __always_inline void text__append(struct builder *b, struct text *t, const char *from, u32 max)

@@ -184,7 +184,7 @@ __noinline int dns_ask(struct dns_socket *s, u16 id, u64 now)
 	s->asker = asker;
 	who__current(&s->askers[MASK(asker, ASKERS - 1)], task);
 	asked->time = now;
-	bpf_core_read(asked->comm, sizeof(asked->comm), &task->comm);
+	comm__copy(asked->comm, task);
 	asked->tid = task->pid;
 	fd = send_fd(task);
 	asked->fd = fd;

@@ -192,7 +192,7 @@ static __noinline int bound(struct io_kiocb *req, enum program program)
 	if (!e)
 		return 0;
 	file__inode(e, BPF_CORE_READ(bound, path.dentry, d_inode));
-	path__append(&b, &e->path, BPF_CORE_READ(bound, path.dentry), BPF_CORE_READ(bound, path.mnt));
+	path__append_at(&b, &e->path, &bound->path);
 	file__emit(&b, e, EVENT_FILE_CREATE, program);
 	return 0;
 }

@@ -126,7 +126,7 @@ int BPF_PROG(filesystem_mount, const char *source, struct path *path, const char
 	if (!e)
 		return 0;
 	put_flags(e, flags);
-	path__append(&b, &e->path, BPF_CORE_READ(path, dentry), BPF_CORE_READ(path, mnt));
+	path__append_at(&b, &e->path, path);
 	text__append(&b, &e->source, source, PATH_TEXT_MAX);
 	text__append(&b, &e->type, type, TYPE_MAX);
 	act__send(&b, IN_TRAMPOLINE, EVENT_FILESYSTEM_MOUNT, PROGRAM_filesystem_mount);

@@ -41,7 +41,7 @@ static __always_inline int report(enum program program, enum where where, struct
 		return 0;
 	e = (void *)b.scratch->bytes;
 	e->unused = 0;
-	path__append(&b, &e->path, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
+	path__append_at(&b, &e->path, &file->f_path);
 	act__send(&b, where, EVENT_KERNEL_HELPER_CHANGE, program);
 	return 0;
 }

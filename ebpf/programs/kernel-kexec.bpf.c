@@ -19,7 +19,7 @@
 
 static __always_inline void put_file(struct builder *b, struct path_text *path, struct file *file)
 {
-	path__append(b, path, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
+	path__append_at(b, path, &file->f_path);
 }
 
 static __always_inline int on_call(enum program program, enum where where, u32 call, struct pt_regs *regs, long ret)

@@ -63,7 +63,7 @@ static __always_inline int on_call(enum program program, enum where where, struc
 		}
 		if (load && load->inode && load->inode != BPF_CORE_READ(file, f_inode))
 			file = NULL;
-		path__append(&b, path, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
+		path__append_at(&b, path, &file->f_path);
 		act__send(&b, where, EVENT_KERNEL_MODULE_LOAD, program);
 	}
 	bpf_map_delete_elem(&module_loads, &key);

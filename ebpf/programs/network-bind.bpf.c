@@ -38,7 +38,7 @@ static __always_inline struct network_bind *begin(struct task_struct *task, u64 
 	e->header.time = bpf_ktime_get_boot_ns();
 	e->header.sequence = sequence;
 	e->header.tid = task->pid;
-	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
+	comm__copy(e->header.comm, task);
 	who__current(&e->who, task);
 	__builtin_memset(e->addr, 0, sizeof(e->addr));
 	e->unused = 0;

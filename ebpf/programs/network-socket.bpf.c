@@ -91,7 +91,7 @@ static __always_inline void put_unix_peer(struct builder *b, struct network_sock
 	if (!address)
 		return;
 	if (BPF_CORE_READ(peer, path.dentry)) {
-		path__append(b, path, BPF_CORE_READ(peer, path.dentry), BPF_CORE_READ(peer, path.mnt));
+		path__append_at(b, path, &peer->path);
 		e->flags |= SOCKET_PEER_KNOWN;
 		return;
 	}

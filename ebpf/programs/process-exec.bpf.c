@@ -41,9 +41,13 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	e->header.time = now;
 	e->header.sequence = wanted ? next_sequence() : 0;
 	e->header.tid = task->pid;
-	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
+	comm__copy(e->header.comm, task);
 	who__current(&e->who, task);
+#ifdef AGENTSMITH_LEGACY
 	image__fill(&b, e, task);
+#else
+	b.end = image__put(b.slot);
+#endif
 	e->argc = bprm->argc;
 	filename = BPF_CORE_READ(bprm, filename);
 	interp = BPF_CORE_READ(bprm, interp);

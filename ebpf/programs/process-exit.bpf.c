@@ -49,7 +49,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	e->header.time = now;
 	e->header.sequence = next_sequence();
 	e->header.tid = task->pid;
-	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
+	comm__copy(e->header.comm, task);
 	who__current(&e->who, task);
 	/* wait(2) tells the group's code when one was set (exit_group, a signal), else the leader's own. */
 	e->status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;

@@ -27,7 +27,7 @@ int BPF_PROG(process_fork, struct task_struct *origin, struct task_struct *child
 	e->header.time = bpf_ktime_get_boot_ns();
 	e->header.sequence = 0;
 	e->header.tid = child->pid;
-	bpf_core_read(e->header.comm, sizeof(e->header.comm), &child->comm);
+	comm__copy(e->header.comm, child);
 	who__fill(&e->who, child);
 	e->origin_start = origin->group_leader->start_boottime;
 	e->origin_exec_id = origin->self_exec_id;

@@ -106,7 +106,7 @@ __noinline int process_namespace__report(struct change *change)
 	e->header.time = bpf_ktime_get_boot_ns();
 	e->header.sequence = sequence;
 	e->header.tid = task->pid;
-	bpf_core_read(e->header.comm, sizeof(e->header.comm), &task->comm);
+	comm__copy(e->header.comm, task);
 	who__current(&e->who, task);
 	e->child = change->child;
 	e->child_start = change->child_start;

@@ -66,23 +66,22 @@ static __always_inline int report(enum program program, enum where where, struct
 	struct process_ptrace *e;
 	/* A local variable: a CO-RE read through d would record a relocation against struct deed. */
 	struct task_struct *target = d->target;
-	struct file *file;
-	struct path_text *path;
 	TIMED(EVENT_PROCESS_PTRACE);
 
 	if (!act__begin(&b, where, EVENT_PROCESS_PTRACE, sizeof(*e), task))
 		return 0;
 	e = (void *)b.scratch->bytes;
-	path = &e->executable;
+	e->executable.offset = e->executable.length = 0;
 	e->address = d->address;
 	e->data = d->data;
 	e->injection = d->injection;
 	e->request = d->request;
 	e->result = d->result < 0 ? d->result : 0;
-	e->target = target ? BPF_CORE_READ(target, tgid) : d->number;
+	if (target)
+		b.end = target__put(b.slot, (u64)target);
+	else
+		e->target = d->number;
 	e->flags = d->flags | (e->target ? PTRACE_TARGET_KNOWN : 0);
-	file = target ? BPF_CORE_READ(target, mm, exe_file) : NULL;
-	path__append(&b, path, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
 	act__send(&b, where, EVENT_PROCESS_PTRACE, program);
 	return 0;
 }
@@ -100,9 +99,7 @@ __noinline int process_ptrace__called(u32 program, struct deed *d)
 
 static __always_inline void aim(struct deed *d, struct task_struct *task, u32 number)
 {
-	struct upid own = target__namespace(task);
-
-	d->target = target__task(target__of_number(own.ns, number));
+	d->target = (void *)target__of_number(number);
 	/* A number that nobody has can be told where it is the host's. */
 	if (number < PID_MAX_LIMIT && !BPF_CORE_READ(task, thread_pid, level))
 		d->number = number;

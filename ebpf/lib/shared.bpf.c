@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * What many programs call, in an object of its own: here alone objects of the kernel can be given their types (object.h). Each
+ * is a global function, which the verifier walks once a program and by itself.
+ */
+#define AGENTSMITH_SHARED
+#include "file.h"
+#include "image.h"
+#include "target.h"
+#include "walk.h"
+
+/* The current task, followed without a search for each of its pointers. */
+static __always_inline struct task_struct *current(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return CAN_CAST ? CAST(task) : task;
+}
+
+int who__put(struct who *who)
+{
+	if (who)
+		who__fill(who, current());
+	return 0;
+}
+
+int known__current(void)
+{
+	return known__has(current());
+}
+
+int image__put(u32 slot)
+{
+	struct builder b = { .slot = slot, .scratch = bpf_map_lookup_elem(&scratches, &slot) };
+
+	if (!b.scratch)
+		return 0;
+	b.end = sizeof(struct process_exec);
+	image__fill(&b, (void *)b.scratch->bytes, current());
+	return b.end;
+}
+
+int file__put(u32 slot)
+{
+	struct builder b = { .slot = slot, .end = sizeof(struct file_change) };
+	struct file_change *e;
+	struct file *file;
+
+	b.scratch = bpf_map_lookup_elem(&scratches, &slot);
+	if (!b.scratch)
+		return 0;
+	e = (void *)b.scratch->bytes;
+	file = (void *)b.scratch->file;
+	file__inode(e, FIELD(file, f_inode));
+	path__append(&b, &e->path, FIELD(file, f_path.dentry), FIELD(file, f_path.mnt));
+	return b.end;
+}
+
+u64 target__of_number(u32 number)
+{
+	u32 numbers = bpf_core_field_offset(struct pid, numbers), size = bpf_core_type_size(struct upid);
+	struct pid *own = NULL;
+	struct upid upid = {};
+
+	bpf_core_read(&own, sizeof(own), &current()->thread_pid);
+	bpf_probe_read_kernel(&upid, sizeof(upid), (void *)own + numbers + FIELD(own, level) * size);
+	return (u64)target__task(target__find(upid.ns, number));
+}
+
+int target__put(u32 slot, u64 task)
+{
+	struct builder b = { .slot = slot, .end = sizeof(struct process_ptrace) };
+	struct task_struct *target = (void *)task;
+	struct mm_struct *mm = FIELD(target, mm);
+	struct file *file = FIELD(mm, exe_file);
+	struct process_ptrace *e;
+
+	b.scratch = bpf_map_lookup_elem(&scratches, &slot);
+	if (!b.scratch)
+		return 0;
+	e = (void *)b.scratch->bytes;
+	e->target = FIELD(target, tgid);
+	path__append(&b, &e->executable, FIELD(file, f_path.dentry), FIELD(file, f_path.mnt));
+	return b.end;
+}
+
+/* Two, because there are 512 bytes of stack for all functions that call each other. */
+int introduce__who(u32 slot)
+{
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+
+	if (scratch)
+		introduce__fill_who((void *)scratch->bytes, current());
+	return scratch != NULL;
+}
+
+int introduce__image(u32 slot)
+{
+	struct builder b = { .slot = slot, .scratch = bpf_map_lookup_elem(&scratches, &slot) };
+
+	return b.scratch ? introduce__fill_image(&b, current()) : 0;
+}
