@@ -62,7 +62,7 @@ build() {
   node=$(readlink -f node_modules/.bin/node)
   headers=$(echo node_modules/node/node_modules/node-linux-*)
   make -s -C ebpf NODE="$node"
-  if stale addon/build/Release/agentsmith.node addon ebpf/build/agentsmith.bpf.o ebpf/build/agentsmith-legacy.bpf.o; then
+  if stale addon/build/Release/agentsmith.node addon ebpf/build/agentsmith.bpf.o ebpf/build/agentsmith-untyped.bpf.o ebpf/build/agentsmith-legacy.bpf.o; then
     say 'building the addon'
     rm -f addon/build/Release/obj.target/agentsmith/object.o
     env -u npm_config_nodedir MAKEFLAGS=--silent "$node" node_modules/node-gyp/bin/node-gyp.js --silent --directory addon \

@@ -175,6 +175,13 @@ bool is_absent(const btf* kernel, const std::string& section) {
   return false;
 }
 
+/** Whether an object calls what this kernel does not have. libbpf would look for it in all modules, and may not. */
+bool calls_absent(const bpf_object* object, const btf* kernel) {
+  constexpr const char* kCast = "bpf_rdonly_cast";  // ebpf/lib/object.h
+  return kernel && btf__find_by_name_kind(bpf_object__btf(object), kCast, BTF_KIND_FUNC) >= 0 &&
+         btf__find_by_name_kind(kernel, kCast, BTF_KIND_FUNC) < 0;
+}
+
 bpf_object* try_object(const Settings& settings, const std::pair<const void*, size_t>& bytes, std::vector<Hook>& hooks,
                        bpf_object* first) {
   std::map<std::string, std::string> missing;
@@ -183,6 +190,10 @@ bpf_object* try_object(const Settings& settings, const std::pair<const void*, si
   for (;;) {
     libbpf_log.clear();
     bpf_object* object = open_object(settings, bytes, first);
+    if (calls_absent(object, kernel.get())) {
+      bpf_object__close(object);
+      throw LoadError("ENOHOOKS", kNoHook);
+    }
     bpf_program* program;
     size_t wanted = 0;
     hooks.clear();
@@ -254,8 +265,9 @@ bpf_object* load_object(Settings& settings, std::vector<Hook>& hooks, bpf_object
     kept = object;
     kept_hooks = hooks;
     taken = i;
-    // 5.10 takes a few programs of the first object, but the second has those that matter.
-    if (last || !has_missing(settings.objects[i + 1], hooks)) break;
+    // 5.10 takes a few programs of the usual objects, but the last has those that matter.
+    if (last || !has_missing(settings.objects.back(), hooks)) break;
+    i = settings.objects.size() - 2;
   }
   settings.objects = {settings.objects.at(taken)};
   return kept;

@@ -14,6 +14,7 @@
 #include <thread>
 
 extern "C" const uint8_t agentsmith_object_start[], agentsmith_object_end[];
+extern "C" const uint8_t agentsmith_untyped_object_start[], agentsmith_untyped_object_end[];
 extern "C" const uint8_t agentsmith_legacy_object_start[], agentsmith_legacy_object_end[];
 
 namespace {
@@ -72,6 +73,7 @@ Sensor::Sensor(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Sensor>(info) 
   Napi::Object options = info[0].As<Napi::Object>();
   settings_.objects = {
     {agentsmith_object_start, agentsmith_object_end - agentsmith_object_start},
+    {agentsmith_untyped_object_start, agentsmith_untyped_object_end - agentsmith_untyped_object_start},
     {agentsmith_legacy_object_start, agentsmith_legacy_object_end - agentsmith_legacy_object_start},
   };
   if (options.Get("object").IsTypedArray()) {

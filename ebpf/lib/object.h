@@ -11,25 +11,17 @@
 
 #include "compat.h"
 
-#ifdef AGENTSMITH_SHARED
-/* Only in lib/shared.bpf.c: bpftool of Debian 12 cannot link two objects that both call it. */
-extern void *bpf_rdonly_cast(void *address, u32 type) __ksym __weak;
+/*
+ * Only in lib/shared.bpf.c: bpftool of Debian 12 cannot link two objects that both call it. For kernels without it that file
+ * is compiled once more (AGENTSMITH_UNTYPED): libbpf would look for it in all modules, which takes CAP_SYS_ADMIN.
+ */
+#if defined(AGENTSMITH_SHARED) && !defined(AGENTSMITH_UNTYPED)
+extern void *bpf_rdonly_cast(void *address, u32 type) __ksym;
 
-/* The helper came with 6.2 as well. The headers of Debian 12 do not know it. */
-enum bpf_func_id___6_2 { BPF_FUNC_cgrp_storage_get___6_2 = 210 };
-#define CAN_CAST bpf_core_enum_value_exists(enum bpf_func_id___6_2, BPF_FUNC_cgrp_storage_get___6_2)
+#define CAN_CAST 1
 #define CAST(object) ((typeof(object))bpf_rdonly_cast((void *)(object), bpf_core_type_id_kernel(typeof(*(object)))))
-
 /* The field of an object at whatever address; 0 when nothing is there. */
-#define FIELD(object, field)                                                 \
-	({                                                                   \
-		typeof((object)->field) _value;                              \
-		if (CAN_CAST)                                                \
-			_value = CAST(object)->field;                        \
-		else                                                         \
-			bpf_core_read(&_value, sizeof(_value), &(object)->field); \
-		_value;                                                      \
-	})
+#define FIELD(object, field) (CAST(object)->field)
 #else
 #define CAN_CAST 0
 #define CAST(object) (object)

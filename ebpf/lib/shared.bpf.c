@@ -12,9 +12,7 @@
 /* The current task, followed without a search for each of its pointers. */
 static __always_inline struct task_struct *current(void)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-
-	return CAN_CAST ? CAST(task) : task;
+	return CAST(bpf_get_current_task_btf());
 }
 
 int who__put(struct who *who)

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
+import { engineArguments, engineEnvironment } from '../../src/health/engine-arguments.ts';
 
 /** No step of a benchmark lasts longer. */
 const SILENCE_MS = 120_000;
+
+/** An agent as `run` starts one: with the same engine settings. */
+export function agentChild(module: string, argument?: object): Child {
+  return new Child(module, argument, engineArguments([]), engineEnvironment(process.env));
+}
 
 /** A module of this folder in a process of its own: JSON goes in as its argument, messages come out. */
 export class Child {
@@ -15,12 +21,12 @@ export class Child {
   /** Called for each message instead of keeping it for {@link next}. */
   onMessage: ((message: unknown) => void) | undefined;
 
-  constructor(module: string, argument: object = {}, execArgv: readonly string[] = []) {
+  constructor(module: string, argument: object = {}, execArgv: readonly string[] = [], env = process.env) {
     const file = join(
       import.meta.dirname,
       module.replace(/\.ts$/, import.meta.filename.endsWith('.ts') ? '.ts' : '.js'),
     );
-    this.#child = fork(file, [JSON.stringify(argument)], { execArgv: [...execArgv] });
+    this.#child = fork(file, [JSON.stringify(argument)], { execArgv: [...execArgv], env });
     this.pid = this.#child.pid!;
     this.#child.on('message', (message) => {
       if (this.onMessage) return this.onMessage(message);

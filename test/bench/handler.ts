@@ -49,13 +49,14 @@ export const handler: Part = {
     const rounds = quick ? 1 : 7;
     const count = quick ? 200 : 2000;
     const found: Record<
-      'exec' | 'exit' | 'fork' | 'connect' | 'datagram' | 'dns' | 'foreign' | 'ptrace' | 'file',
+      'exec' | 'exit' | 'fork' | 'connect' | 'call' | 'datagram' | 'dns' | 'foreign' | 'ptrace' | 'file',
       number[]
     > = {
       exec: [],
       exit: [],
       fork: [],
       connect: [],
+      call: [],
       datagram: [],
       dns: [],
       foreign: [],
@@ -74,7 +75,9 @@ export const handler: Part = {
         }
         const sockets = await measured(sensor, () => runProgram('storm', 'tcp', count));
         const total = CONNECT.reduce((sum, program) => sum + sockets(program).nanoseconds, 0);
-        found.connect.push(total / sockets('network_connect4').runs);
+        const call = sockets('network_connect4');
+        found.connect.push(total / call.runs);
+        found.call.push(call.nanoseconds / call.runs);
         // Of a query and its answer every end sees both; the two of the resolver cost what a foreign packet does.
         const messages = await measured(sensor, () => runProgram('storm', 'dns', count));
         const packets = await measured(sensor, () => runProgram('storm', 'packets', count));
@@ -100,6 +103,7 @@ export const handler: Part = {
     return [
       beside('handler.exec', median(found.exec), 'ns', ORIGINAL.exec, LABEL),
       beside('handler.connect', median(found.connect), 'ns', ORIGINAL.connect, LABEL),
+      plain('handler.connect.call', median(found.call), 'ns'),
       beside('handler.dns', median(found.dns), 'ns', ORIGINAL.dns, LABEL),
       plain('handler.datagram', median(found.datagram), 'ns'),
       plain('handler.packet', median(found.foreign), 'ns'),

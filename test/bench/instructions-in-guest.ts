@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Runs in the guest of instructions.ts: the jobs of macro.ts, without the agent and beside it. A nanosecond is an instruction
- * there, and nothing else runs, so a few times are enough.
+ * Runs in the guest of instructions.ts: the jobs of macro.ts, without the agent and beside it, and the handlers. A nanosecond is
+ * an instruction there, and nothing else runs, so a few times are enough.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { repository } from '../support/repository.ts';
 import { median } from './figures.ts';
+import { handler } from './handler.ts';
 import { WORKLOADS, withAgent } from './macro.ts';
 import { timed } from './timed.ts';
 
@@ -20,6 +21,13 @@ export interface Counted {
   readonly name: string;
   readonly without: number;
   readonly beside: number;
+}
+
+/** All that is counted in the guest. */
+export interface Instructions {
+  readonly jobs: readonly Counted[];
+  /** Of one run of each handler, by the names of handler.ts. */
+  readonly handlers: readonly { readonly name: string; readonly value: number }[];
 }
 
 const counted: Counted[] = [];
@@ -42,4 +50,5 @@ for (const [name, { prepare, script }] of Object.entries(WORKLOADS)) {
   });
   counted.push({ name, without, beside });
 }
-console.log(JSON.stringify(counted));
+const handlers = await handler.run({ quick: true, progress() {} });
+console.log(JSON.stringify({ jobs: counted, handlers } satisfies Instructions));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Child } from './child.ts';
+import { agentChild, Child } from './child.ts';
 import { type BenchOptions, beside, type Figure, median, type Part } from './figures.ts';
 import type { LaneOptions, LaneResult } from './lane.ts';
 import type { Way } from './way.ts';
@@ -7,7 +7,7 @@ import type { Kind } from './workload.ts';
 
 /** Runs one lane in a fresh process. @throws when a record was lost: then the figure would mean nothing */
 export async function runLane(options: LaneOptions): Promise<LaneResult> {
-  const child = new Child('lane.ts', options);
+  const child = options.pipeline === 'fast' ? agentChild('lane.ts', options) : new Child('lane.ts', options);
   try {
     const result = await child.next<LaneResult>();
     if (result.lost > 0) throw new Error(`${options.pipeline} ${options.kind}: ${result.lost} records lost`);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setTimeout as delay } from 'node:timers/promises';
-import { Child } from './child.ts';
+import { agentChild, type Child } from './child.ts';
 import { type BenchOptions, type Figure, type Part, plain } from './figures.ts';
 import type { Books } from './kernel-lane.ts';
 import { runLane } from './pipeline.ts';
@@ -57,7 +57,7 @@ async function storm(agent: Child, rate: number, seconds: number): Promise<Storm
 
 /** A fresh agent, warmed up: one that was overloaded before keeps the memory that it needed then. */
 async function withAgent<T>(quick: boolean, use: (agent: Child) => Promise<T>): Promise<T> {
-  const agent = new Child('kernel-lane.ts');
+  const agent = agentChild('kernel-lane.ts');
   try {
     await agent.next();
     await storm(agent, 50_000, quick ? 0.2 : 2);
