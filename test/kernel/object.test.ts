@@ -30,7 +30,8 @@ describe('the BPF object', function () {
   let object: Buffer;
 
   before(async function () {
-    object = readFileSync(join(repository, 'ebpf/build/agentsmith.bpf.o'));
+    // The one that every kernel from 5.13 on takes.
+    object = readFileSync(join(repository, 'ebpf/build/agentsmith-untyped.bpf.o'));
     await openWatch(this).close();
   });
 
