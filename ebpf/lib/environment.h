@@ -189,6 +189,7 @@ static long environment__step(u32 i, struct environment_walk *w)
 					(void *)w->at))
 			return 1;
 	}
+	/* A row or a name that the end of the block would cut is left to the next block. */
 	stop = size;
 	if (w->end - w->at > size)
 		stop = size - ENVIRONMENT_BEHIND;
