@@ -7,6 +7,7 @@
 #define AGENTSMITH_EXEC_FAILED_H
 
 #include "filter.h"
+#include "opened.h"
 #include "syscall.h"
 
 #define AT_FDCWD -100
@@ -106,7 +107,7 @@ static __always_inline void exec_failed(struct builder *b, enum program program,
 	e->flags = EXEC_FAILED;
 	e->result = ret;
 	if (fd >= 0)
-		base = task__file(task, fd);
+		base = descriptor__file(fd);
 	if (base)
 		path__append_at(b, &e->executable, &base->f_path);
 	path__append_at(b, &e->cwd, &BPF_CORE_READ(task, fs)->pwd);

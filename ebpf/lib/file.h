@@ -4,8 +4,8 @@
 #define AGENTSMITH_FILE_H
 
 #include "filter.h"
+#include "opened.h"
 
-#define FMODE_CREATED 0x100000  /* include/linux/fs.h: this open made the file; the same bit since 4.19 */
 #define O_CREAT 0100
 #define AT_FDCWD -100
 
@@ -96,7 +96,7 @@ __attribute__((unused)) static __noinline int file__base(struct builder *b, stru
 	} else if (dfd == AT_FDCWD) {
 		path__append_at(b, path, &fs->pwd);
 	} else {
-		file = task__file(task, dfd);
+		file = descriptor__file(dfd);
 		path__append_at(b, path, &file->f_path);
 	}
 	return 0;

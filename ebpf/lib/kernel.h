@@ -75,6 +75,8 @@ struct cgroup_namespace { struct ns_common ns; };
 struct time_namespace { struct ns_common ns; };
 struct user_namespace { struct ns_common ns; };
 struct upid { int nr; struct pid_namespace *ns; };
+/* A kernel struct that begins with a word: what lies at an address, as a number. */
+struct timespec64 { s64 tv_sec; };
 struct hlist_node { struct hlist_node *next; };
 struct hlist_head { struct hlist_node *first; };
 struct pid { unsigned int level; struct hlist_head tasks[4]; struct upid numbers[1]; };

@@ -22,10 +22,13 @@ extern void *bpf_rdonly_cast(void *address, u32 type) __ksym;
 #define CAST(object) ((typeof(object))bpf_rdonly_cast((void *)(object), bpf_core_type_id_kernel(typeof(*(object)))))
 /* The field of an object at whatever address; 0 when nothing is there. */
 #define FIELD(object, field) (CAST(object)->field)
+/* The word at an address, as a number. Of a pointer whose type the verifier knows there is no way to one. */
+#define WORD(address) ((u64)CAST((struct timespec64 *)(address))->tv_sec)
 #else
 #define CAN_CAST 0
 #define CAST(object) (object)
 #define FIELD(object, field) BPF_CORE_READ(object, field)
+#define WORD(address) ({ u64 _word = 0; bpf_probe_read_kernel(&_word, sizeof(_word), (void *)(address)); _word; })
 #endif
 
 #endif

@@ -38,6 +38,31 @@ int image__put(u32 slot)
 	return b.end;
 }
 
+u64 descriptor__address(u32 fd)
+{
+	struct task_struct *task = current();
+	struct files_struct *files = FIELD(task, files);
+	struct fdtable *table = FIELD(files, fdt);
+	struct file **all = FIELD(table, fd), *file = NULL;
+
+	if (fd < FIELD(table, max_fds))
+		bpf_probe_read_kernel(&file, sizeof(file), &all[fd]);
+	return (u64)file;
+}
+
+int opened__kind(u64 address)
+{
+	struct file *file = (void *)address;
+	u32 mode = FIELD(file, f_mode);
+	u64 magic;
+
+	if (!(mode & FMODE_WRITE))
+		return mode & FMODE_CREATED ? OPENED_MADE : 0;
+	magic = opened__magic(file);
+	return (mode & FMODE_CREATED ? OPENED_MADE : 0) | (opened__is_memory(file, magic) ? OPENED_MEMORY : 0) |
+	       (opened__is_helper(file, magic) ? OPENED_HELPER : 0);
+}
+
 int file__put(u32 slot)
 {
 	struct builder b = { .slot = slot, .end = sizeof(struct file_change) };
@@ -56,13 +81,17 @@ int file__put(u32 slot)
 
 u64 target__of_number(u32 number)
 {
-	u32 numbers = bpf_core_field_offset(struct pid, numbers), size = bpf_core_type_size(struct upid);
-	struct pid *own = NULL;
-	struct upid upid = {};
+	u64 task = (u64)bpf_get_current_task(), own, pid, first;
+	u32 level;
 
-	bpf_core_read(&own, sizeof(own), &current()->thread_pid);
-	bpf_probe_read_kernel(&upid, sizeof(upid), (void *)own + numbers + FIELD(own, level) * size);
-	return (u64)target__task(target__find(upid.ns, number));
+	own = WORD(task + bpf_core_field_offset(struct task_struct, thread_pid));
+	level = FIELD((struct pid *)own, level);
+	own += bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
+	pid = target__find(WORD(own + bpf_core_field_offset(struct upid, ns)), number);
+	if (!pid)
+		return 0;
+	first = WORD(pid + bpf_core_field_offset(struct pid, tasks[PIDTYPE_PID].first));
+	return first ? first - bpf_core_field_offset(struct task_struct, pid_links) : 0;
 }
 
 int target__put(u32 slot, u64 task)

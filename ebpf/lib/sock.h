@@ -4,6 +4,7 @@
 #define AGENTSMITH_SOCK_H
 
 #include "filter.h"
+#include "opened.h"
 
 /*
  * Results come in softirq, where the current task is a stranger: the whole actor is kept with the socket. Freed with
@@ -86,7 +87,7 @@ static __always_inline bool is_mapped(const u32 *address)
 /* The socket behind a descriptor of `task`, the current one; NULL when it is none. */
 static __always_inline struct sock *socket_of(struct task_struct *task, u32 fd)
 {
-	struct file *file = task__file(task, fd);
+	struct file *file = descriptor__file(fd);
 	struct socket *socket;
 
 	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)

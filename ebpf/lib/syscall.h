@@ -200,6 +200,14 @@ static __always_inline u32 call_pointer_size(struct task_struct *task, const str
 	return syscall_is_compat(task) || (u32)((const struct pt_regs___x86 *)regs)->orig_ax >= X32_SYSCALL_BIT ? 4 : 8;
 }
 
+/* An open for reading only, as most are; of openat2 the flags lie in memory, and only the file tells. */
+static __always_inline bool call_only_reads(struct task_struct *task, const struct pt_regs *regs, u32 call)
+{
+	if (call == CALL_OPEN)
+		return !(call_argument(task, regs, 1) & 3);
+	return call == CALL_OPENAT && !(call_argument(task, regs, 2) & 3);
+}
+
 /* Hands the call over to the program that stands behind `mine` in its row; comes back when there is none. */
 static __always_inline void syscall_next(void *ctx, u32 call, enum syscall_slot mine)
 {

@@ -53,32 +53,32 @@ static __always_inline struct task_struct *target__task(struct pid *pid)
 
 #ifdef AGENTSMITH_SHARED
 /*
- * The kernel's own lookup of a number (find_pid_ns), by reading: the helper for it (bpf_task_from_vpid) is of 6.14,
+ * The struct pid that has a number (find_pid_ns), as an address; 0 when nobody has it. By reading: the helper for it
+ * (bpf_task_from_vpid) is of 6.14,
  * and the one before knows the host's numbers only.
  */
-static __always_inline struct pid *target__find(struct pid_namespace *ns, u32 number)
+static __always_inline u64 target__find(u64 ns, u32 number)
 {
-	u64 entry = (u64)FIELD(ns, idr.idr_rt.xa_head);
+	u64 entry = WORD(ns + bpf_core_field_offset(struct pid_namespace, idr.idr_rt.xa_head));
 	struct xa_node *node = (void *)(entry - XA_NODE);
 	u32 shift = 0;
 
 	if (number >= PID_MAX_LIMIT)
-		return NULL;
+		return 0;
 	if ((entry & XA_POINTER_BITS) == XA_NODE) {
 		shift = FIELD(node, shift);
 		if (shift > XA_SHIFT_MAX || number >> shift > XA_CHUNK_MASK)
-			return NULL;
+			return 0;
 	}
 	for (int i = 0; i < XA_LEVELS && (entry & XA_POINTER_BITS) == XA_NODE; i++) {
 		u64 slot = number >> shift & XA_CHUNK_MASK;
 
-		bpf_probe_read_kernel(&entry, sizeof(entry),
-				      (void *)(entry - XA_NODE + bpf_core_field_offset(struct xa_node, slots) + slot * 8));
+		entry = WORD(entry - XA_NODE + bpf_core_field_offset(struct xa_node, slots) + slot * 8);
 		if (!shift)
 			break;
 		shift -= XA_CHUNK_SHIFT;
 	}
-	return (entry & XA_POINTER_BITS) ? NULL : (struct pid *)entry;
+	return (entry & XA_POINTER_BITS) ? 0 : entry;
 }
 #endif
 

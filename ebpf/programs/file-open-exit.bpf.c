@@ -45,15 +45,15 @@ int BPF_PROG(file_open_exit, struct pt_regs *regs, long ret)
 	struct builder b = {};
 
 	if (ret >= 0 && asks_for_creation(task, regs, call) && is_enabled_on_B(EVENT_FILE_CREATE)) {
-		struct file *file = task__file(task, ret);
+		u64 file = descriptor__address(ret);
 
-		if (!file || BPF_CORE_READ(file, f_mode) & FMODE_CREATED) {
+		if (!file || opened__kind(file) & OPENED_MADE) {
 			TIMED(EVENT_FILE_CREATE);
 
 			if (!scratch__own(&b))
 				lose(EVENT_FILE_CREATE, task->tgid);
 			else if (file)
-				file__report_open(&b, task, file, PROGRAM_file_open_exit);
+				file__report_open(&b, task, (struct file *)file, PROGRAM_file_open_exit);
 			else
 				report_unresolved(&b, task, regs, call);
 		}

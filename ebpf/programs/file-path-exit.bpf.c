@@ -71,9 +71,8 @@ static __always_inline int linked_descriptor(struct deed *d, u64 flags)
 
 static __noinline int deed__link(struct deed *d, u64 flags)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	int fd = linked_descriptor(d, flags);
-	struct file *file = fd < 0 ? NULL : task__file(task, fd);
+	struct file *file = fd < 0 ? NULL : descriptor__file(fd);
 
 	d->type = EVENT_FILE_LINK;
 	/* A second name makes it a link. */
@@ -87,8 +86,7 @@ static __noinline int deed__link(struct deed *d, u64 flags)
 
 static __noinline int deed__bind(struct deed *d, u64 fd, u64 address)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct file *file = task__file(task, fd);
+	struct file *file = descriptor__file(fd);
 	struct socket *socket = BPF_CORE_READ(file, private_data);
 	struct sock *sk = BPF_CORE_READ(socket, sk);
 	struct { u16 family; char path; } head = {};

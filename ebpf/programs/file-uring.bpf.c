@@ -153,7 +153,7 @@ static __always_inline struct file *opened(struct task_struct *task, struct io_k
 	unsigned long pointer = 0;
 
 	if (!slot)
-		return task__file(task, result);
+		return descriptor__file(result);
 	slot = slot == SLOT_ALLOCATED ? result : slot - 1;
 	if (bpf_core_field_exists(ring->file_table.data)) {
 		struct io_rsrc_node **nodes = BPF_CORE_READ(ring, file_table.data.nodes), *node = NULL;

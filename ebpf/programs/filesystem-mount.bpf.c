@@ -90,7 +90,7 @@ static __always_inline void put_attached(struct builder *b, struct filesystem_mo
 
 static __always_inline struct vfsmount *mount_behind(struct task_struct *task, u32 fd)
 {
-	struct file *file = task__file(task, fd);
+	struct file *file = descriptor__file(fd);
 
 	return BPF_CORE_READ(file, f_path.mnt);
 }

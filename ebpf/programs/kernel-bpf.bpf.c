@@ -12,6 +12,7 @@
  * descriptor that was closed or replaced during the call: told without name, or with that of the other program.
  */
 #include "../lib/act.h"
+#include "../lib/opened.h"
 #include "../lib/syscall.h"
 
 #define PERF_BPF_EVENT_PROG_LOAD 1 /* include/uapi/linux/perf_event.h */
@@ -80,12 +81,11 @@ int BPF_PROG(kernel_bpf_compat, struct pt_regs *regs, long ret)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(kernel_bpf_exit, struct pt_regs *regs, long ret)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct bpf_prog *prog = NULL;
 
 	if (!is_load(regs))
 		return 0;
 	if (ret >= 0)
-		prog = prog_of(task__file(task, ret));
+		prog = prog_of(descriptor__file(ret));
 	return report(PROGRAM_kernel_bpf_exit, IN_TRACEPOINT, prog, ret);
 }

@@ -10,28 +10,11 @@
  * tier B an open by io_uring, and a descriptor that another thread closes or replaces during the call.
  */
 #include "../lib/act.h"
+#include "../lib/opened.h"
 #include "../lib/syscall.h"
 
-static __always_inline bool is_helper(struct file *file)
-{
-	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
-	u64 magic = BPF_CORE_READ(file, f_inode, i_sb, s_magic);
-	union {
-		char bytes[16];
-		u64 words[2];
-	} name = {};
-
-	if (magic != CGROUP_SUPER_MAGIC && magic != SYSFS_MAGIC && magic != BINFMTFS_MAGIC)
-		return false;
-	bpf_probe_read_kernel_str(name.bytes, sizeof(name.bytes), BPF_CORE_READ(dentry, d_name.name));
-	switch (magic) {
-	case CGROUP_SUPER_MAGIC: return name.words[0] == *(u64 *)"release_" && name.words[1] == *(u64 *)"agent\0\0";
-	case SYSFS_MAGIC: return name.words[0] == *(u64 *)"uevent_h" && name.words[1] == *(u64 *)"elper\0\0";
-	default: return name.words[0] == *(u64 *)"register" && !name.words[1];
-	}
-}
-
-static __always_inline int report(enum program program, enum where where, struct file *file)
+/* `file` is the address of one. */
+static __always_inline int report(enum program program, enum where where, u64 file)
 {
 	struct builder b = {};
 	struct kernel_helper_change *e;
@@ -41,7 +24,7 @@ static __always_inline int report(enum program program, enum where where, struct
 		return 0;
 	e = (void *)b.scratch->bytes;
 	e->unused = 0;
-	path__append_at(&b, &e->path, &file->f_path);
+	path__append_at(&b, &e->path, (void *)file + bpf_core_field_offset(struct file, f_path));
 	act__send(&b, where, EVENT_KERNEL_HELPER_CHANGE, program);
 	return 0;
 }
@@ -49,20 +32,19 @@ static __always_inline int report(enum program program, enum where where, struct
 SEC("fentry/security_file_open")
 int BPF_PROG(kernel_helper_open, struct file *file)
 {
-	if (!(file->f_mode & FMODE_WRITE) || !is_helper(file))
+	if (!(file->f_mode & FMODE_WRITE) || !opened__is_helper(file, opened__magic(file)))
 		return 0;
-	return report(PROGRAM_kernel_helper_open, IN_TRAMPOLINE, file);
+	return report(PROGRAM_kernel_helper_open, IN_TRAMPOLINE, (u64)file);
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(kernel_helper_exit, struct pt_regs *regs, long ret)
 {
-	struct file *file;
+	struct task_struct *task = bpf_get_current_task_btf();
+	u64 file;
 
-	if (ret < 0)
+	if (ret < 0 || call_only_reads(task, regs, call_of(task, regs)))
 		return 0;
-	file = task__file(bpf_get_current_task_btf(), ret);
-	if (!(BPF_CORE_READ(file, f_mode) & FMODE_WRITE) || !is_helper(file))
-		return 0;
-	return report(PROGRAM_kernel_helper_exit, IN_TRACEPOINT, file);
+	file = descriptor__address(ret);
+	return opened__kind(file) & OPENED_HELPER ? report(PROGRAM_kernel_helper_exit, IN_TRACEPOINT, file) : 0;
 }

@@ -9,6 +9,7 @@
  * Kernels: 5.13; x86-64 on tier A. Escapes: a descriptor that another thread replaces during the call shows its new file.
  */
 #include "../lib/act.h"
+#include "../lib/opened.h"
 #include "../lib/syscall.h"
 
 /* include/uapi/linux/kexec.h */
@@ -45,9 +46,9 @@ static __always_inline int on_call(enum program program, enum where where, u32 c
 		e->flags = (flags & KEXEC_FILE_ON_CRASH ? KEXEC_ON_CRASH : 0) |
 			   (flags & KEXEC_FILE_UNLOAD ? KEXEC_UNLOAD : 0);
 		if (!(flags & KEXEC_FILE_UNLOAD)) {
-			put_file(&b, &e->file, task__file(task, call_argument(task, regs, 0)));
+			put_file(&b, &e->file, descriptor__file(call_argument(task, regs, 0)));
 			if (!(flags & KEXEC_FILE_NO_INITRAMFS))
-				put_file(&b, &e->initrd, task__file(task, call_argument(task, regs, 1)));
+				put_file(&b, &e->initrd, descriptor__file(call_argument(task, regs, 1)));
 		}
 	}
 	act__send(&b, where, EVENT_KERNEL_KEXEC_LOAD, program);

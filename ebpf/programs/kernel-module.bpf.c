@@ -12,6 +12,7 @@
  * from 6.5 on who loads a file that is just being loaded gets the other's result and has no name.
  */
 #include "../lib/act.h"
+#include "../lib/opened.h"
 #include "../lib/syscall.h"
 
 struct module_load {
@@ -55,7 +56,7 @@ static __always_inline int on_call(enum program program, enum where where, struc
 		if (call == CALL_INIT_MODULE)
 			e->flags = MODULE_FROM_MEMORY;
 		else
-			file = task__file(task, call_argument(task, regs, 0));
+			file = descriptor__file(call_argument(task, regs, 0));
 		if (load && load->flags & MODULE_KNOWN) {
 			e->flags |= load->flags;
 			e->taints = load->taints;

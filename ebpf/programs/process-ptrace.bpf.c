@@ -17,6 +17,7 @@
  * that is gone before the call ends.
  */
 #include "../lib/act.h"
+#include "../lib/opened.h"
 #include "../lib/syscall.h"
 #include "../lib/target.h"
 
@@ -101,7 +102,7 @@ static __always_inline void aim(struct deed *d, struct task_struct *task, u32 nu
 {
 	d->target = (void *)target__of_number(number);
 	/* A number that nobody has can be told where it is the host's. */
-	if (number < PID_MAX_LIMIT && !BPF_CORE_READ(task, thread_pid, level))
+	if (!d->target && number < PID_MAX_LIMIT && !BPF_CORE_READ(task, thread_pid, level))
 		d->number = number;
 }
 
@@ -132,7 +133,7 @@ static __always_inline int on_call(enum program program, enum where where, struc
 		break;
 	case CALL_PIDFD_GETFD:
 		d.injection = INJECTION_GETFD;
-		d.target = target__task(target__of_pidfd(task__file(task, first)));
+		d.target = target__task(target__of_pidfd(descriptor__file(first)));
 		break;
 	default:
 		return 0;
@@ -180,35 +181,17 @@ int BPF_PROG(process_ptrace_exit, struct pt_regs *regs, long ret)
 		       call_of(bpf_get_current_task_btf(), regs));
 }
 
-/* For reading only, as most opens are; of openat2 the flags lie in memory, and the file tells. */
-static __always_inline bool only_reads(struct task_struct *task, struct pt_regs *regs, u32 call)
-{
-	if (call == CALL_OPEN)
-		return !(call_argument(task, regs, 1) & 3);
-	return call == CALL_OPENAT && !(call_argument(task, regs, 2) & 3);
-}
-
-static __always_inline bool is_memory(struct file *file)
-{
-	char name[4] = {};
-
-	if (!(BPF_CORE_READ(file, f_mode) & FMODE_WRITE) || BPF_CORE_READ(file, f_inode, i_sb, s_magic) != PROC_SUPER_MAGIC)
-		return false;
-	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(file, f_path.dentry, d_name.name));
-	return *(u32 *)name == *(u32 *)"mem";
-}
-
 SEC("tp_btf/sys_exit")
 int BPF_PROG(process_memory_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	u32 call = call_of(task, regs);
-	struct file *file;
 
-	if (ret >= 0 && !only_reads(task, regs, call)) {
-		file = task__file(task, ret);
-		if (is_memory(file))
-			on_memory(PROGRAM_process_memory_exit, IN_TRACEPOINT, file, 0);
+	if (ret >= 0 && !call_only_reads(task, regs, call)) {
+		u64 file = descriptor__address(ret);
+
+		if (opened__kind(file) & OPENED_MEMORY)
+			on_memory(PROGRAM_process_memory_exit, IN_TRACEPOINT, (struct file *)file, 0);
 	}
 	syscall_next(ctx, call, SLOT_process_memory_exit);
 	return 0;
