@@ -28,16 +28,6 @@ Napi::Value Sensor::Sum(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), true);
 }
 
-/** forget(pid, startLow, startHigh): user space dropped the process, so the kernel introduces it again. */
-Napi::Value Sensor::Forget(const Napi::CallbackInfo& info) {
-  struct { uint64_t start; uint32_t pid, unused; } key = {};
-  key.pid = info[0].As<Napi::Number>().Uint32Value();
-  key.start = static_cast<uint64_t>(info[2].As<Napi::Number>().Uint32Value()) << 32 |
-              info[1].As<Napi::Number>().Uint32Value();
-  if (!objects_.empty()) bpf_map_delete_elem(bpf_map__fd(Map("known")), &key);
-  return info.Env().Undefined();
-}
-
 /** The named map, when keys (and values) have its sizes; nullptr otherwise. */
 bpf_map* Sensor::Map(const std::string& name, size_t key, size_t value) {
   bpf_map* map = objects_.empty() ? nullptr : Map(name.c_str());
@@ -56,6 +46,16 @@ Napi::Value Sensor::Delete(const Napi::CallbackInfo& info) {
   auto key = info[1].As<Napi::Uint8Array>();
   bpf_map* map = Map(info[0].As<Napi::String>(), key.ByteLength(), 0);
   return Napi::Boolean::New(info.Env(), map && !bpf_map_delete_elem(bpf_map__fd(map), key.Data()));
+}
+
+/** lookup(map, key): a value of a plain array, as a Buffer; undefined when there is none. */
+Napi::Value Sensor::Lookup(const Napi::CallbackInfo& info) {
+  auto key = info[1].As<Napi::Uint8Array>();
+  bpf_map* map = Map(info[0].As<Napi::String>(), key.ByteLength(), 0);
+  if (!map || bpf_map__type(map) != BPF_MAP_TYPE_ARRAY) return info.Env().Undefined();
+  std::vector<uint8_t> value(bpf_map__value_size(map));
+  if (bpf_map_lookup_elem(bpf_map__fd(map), key.Data(), value.data())) return info.Env().Undefined();
+  return Napi::Buffer<uint8_t>::Copy(info.Env(), value.data(), value.size());
 }
 
 /** entries(map): key and value of each entry, one behind the other, as [keys, values]. */

@@ -60,7 +60,7 @@ Napi::Function Sensor::Define(Napi::Env env) {
     InstanceMethod("hooks", &Sensor::Hooks), InstanceMethod("choose", &Sensor::Choose),
     InstanceMethod("verify", &Sensor::Verify), InstanceMethod("start", &Sensor::Start),
     InstanceMethod("drain", &Sensor::Drain), InstanceMethod("sum", &Sensor::Sum),
-    InstanceMethod("ringUsed", &Sensor::RingUsed), InstanceMethod("forget", &Sensor::Forget),
+    InstanceMethod("ringUsed", &Sensor::RingUsed), InstanceMethod("lookup", &Sensor::Lookup),
     InstanceMethod("exclude", &Sensor::Exclude), InstanceMethod("set", &Sensor::Set),
     InstanceMethod("update", &Sensor::Update), InstanceMethod("delete", &Sensor::Delete),
     InstanceMethod("entries", &Sensor::Entries), InstanceMethod("stats", &Sensor::Stats),

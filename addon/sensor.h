@@ -24,7 +24,7 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   Napi::Value Drain(const Napi::CallbackInfo& info);
   Napi::Value Sum(const Napi::CallbackInfo& info);
   Napi::Value RingUsed(const Napi::CallbackInfo& info);
-  Napi::Value Forget(const Napi::CallbackInfo& info);
+  Napi::Value Lookup(const Napi::CallbackInfo& info);
   Napi::Value Exclude(const Napi::CallbackInfo& info);
   Napi::Value Set(const Napi::CallbackInfo& info);
   Napi::Value Update(const Napi::CallbackInfo& info);

@@ -9,24 +9,15 @@ static __always_inline void connect__report(enum program program, struct sock *s
 					    u32 flags, int result, bool timed)
 {
 	struct network_connect *e;
-	u32 key = EVENT_NETWORK_CONNECT;
-	struct counters *c = bpf_map_lookup_elem(&counts, &key);
 	u64 waiting, sequence;
 
-	if (!c || !attempt(EVENT_NETWORK_CONNECT, a->who.pid) || !admit(a->admission, EVENT_NETWORK_CONNECT))
+	if (!attempt(EVENT_NETWORK_CONNECT, a->who.pid) || !admit(a->admission, EVENT_NETWORK_CONNECT))
 		return;
 	sequence = next_sequence();
-	waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
-	if (waiting > ring_bytes - ring_bytes / 8) {
-		COUNT(c->reserved);
+	/* This runs in softirq and in programs that can be preempted, where there is no scratch. */
+	e = ring__reserve(sizeof(*e), EVENT_NETWORK_CONNECT, &waiting);
+	if (!e)
 		return;
-	}
-	/* Reserved and not built in scratch: this runs in softirq and in programs that can be preempted. */
-	e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
-	if (!e) {
-		COUNT(c->ring_full);
-		return;
-	}
 	header__fill(&e->header, EVENT_NETWORK_CONNECT, program, sizeof(*e));
 	e->header.time = now;
 	e->header.sequence = sequence;
@@ -58,7 +49,6 @@ static __always_inline void connect__report(enum program program, struct sock *s
 	}
 	e->flags = a->flags | flags | (timed ? CONNECT_TOOK_KNOWN : 0);
 	bpf_ringbuf_submit(e, wake_flags(waiting));
-	COUNT(c->submitted);
 }
 
 /* Everything but the state. */

@@ -54,14 +54,30 @@ static __always_inline struct process_key credentials__key(struct task_struct *t
 	return key;
 }
 
-static __always_inline void credentials__note(struct task_struct *task, const struct credentials *c)
+/*
+ * `noted` is the thread's entry so far, NULL when it has none. Written in place, as an update of an LRU map takes another
+ * entry and frees this one; to delete what is not there takes twice what looking takes.
+ */
+static __always_inline void credentials__note(struct task_struct *task, const struct credentials *c,
+					      struct credentials *noted)
 {
 	struct process_key key = credentials__key(task);
 
-	if (!(c->uid | c->euid | c->suid) && (c->effective & ALL_CAPABILITIES) == ALL_CAPABILITIES)
-		bpf_map_delete_elem(&noted_credentials, &key);
-	else
+	if (!(c->uid | c->euid | c->suid) && (c->effective & ALL_CAPABILITIES) == ALL_CAPABILITIES) {
+		if (noted)
+			bpf_map_delete_elem(&noted_credentials, &key);
+	} else if (noted) {
+		*noted = *c;
+	} else {
 		bpf_map_update_elem(&noted_credentials, &key, c, BPF_ANY);
+	}
+}
+
+static __always_inline struct credentials *credentials__noted(struct task_struct *task)
+{
+	struct process_key key = credentials__key(task);
+
+	return bpf_map_lookup_elem(&noted_credentials, &key);
 }
 
 /* An id that became root's, or a capability that was not there. */
@@ -76,19 +92,15 @@ static __always_inline void credentials__report(enum program program, struct tas
 						const struct credentials *old, const struct credentials *now)
 {
 	struct process_credential_change *e;
-	u32 key = EVENT_PROCESS_CREDENTIAL_CHANGE;
-	struct counters *c = bpf_map_lookup_elem(&counts, &key);
-	u64 sequence;
+	u64 sequence, waiting;
 	TIMED(EVENT_PROCESS_CREDENTIAL_CHANGE);
 
-	if (!c || !attempt_by(EVENT_PROCESS_CREDENTIAL_CHANGE, task, bpf_ktime_get_boot_ns()))
+	if (!attempt_by(EVENT_PROCESS_CREDENTIAL_CHANGE, task, bpf_ktime_get_boot_ns()))
 		return;
 	sequence = next_sequence();
-	e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
-	if (!e) {
-		COUNT(c->ring_full);
+	e = ring__reserve(sizeof(*e), EVENT_PROCESS_CREDENTIAL_CHANGE, &waiting);
+	if (!e)
 		return;
-	}
 	header__fill(&e->header, EVENT_PROCESS_CREDENTIAL_CHANGE, program, sizeof(*e));
 	e->header.time = bpf_ktime_get_boot_ns();
 	e->header.sequence = sequence;
@@ -111,21 +123,19 @@ static __always_inline void credentials__report(enum program program, struct tas
 	e->old_egid = old->egid;
 	e->old_user_ns = old->user_ns;
 	e->unused = 0;
-	bpf_ringbuf_submit(e, wake_flags(bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA)));
-	COUNT(c->submitted);
+	bpf_ringbuf_submit(e, wake_flags(waiting));
 }
 
 /* At the end of a call or an exec: what was noted is old by now. */
 static __always_inline void credentials__compare(enum program program, struct task_struct *task)
 {
-	struct process_key key = credentials__key(task);
-	struct credentials *old = bpf_map_lookup_elem(&noted_credentials, &key), now;
+	struct credentials *old = credentials__noted(task), now;
 	const struct cred *cred = task->cred;
 
 	credentials__read(&now, task, cred);
 	if (old && credentials__gained(old, &now))
 		credentials__report(program, task, cred, old, &now);
-	credentials__note(task, &now);
+	credentials__note(task, &now, old);
 }
 
 #endif

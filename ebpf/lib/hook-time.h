@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * How long the programs of an event run. Each CPU times every 64th run, the first included; the others pay one lookup
- * and one branch. The buckets are those of OpenTelemetry's exponential histogram of scale 2 in seconds, four a power of
+ * How long the programs of an event run. Each CPU times every 64th run, the first included; the others pay one lookup, of
+ * the line that they are about to count in, and one branch. The buckets are those of OpenTelemetry's exponential histogram of scale 2 in seconds, four a power of
  * two with borders at 2^(n/4) s, so user space hands them on as they are.
  */
 #ifndef AGENTSMITH_HOOK_TIME_H
 #define AGENTSMITH_HOOK_TIME_H
 
-#include "kernel.h"
-#include "../events.h"
+#include "books.h"
 
 /* src/sensor/hook-times.ts has the same numbers. */
 #define HOOK_TIME_EVERY 64
@@ -17,14 +16,13 @@
 #define HOOK_TIME_MAX (1ull << 29)               /* ns; beyond it the product below would leave 64 bits */
 
 struct hook_times {
-	u64 runs;
 	u64 sum;                                 /* ns, of the timed ones */
 	u64 buckets[HOOK_TIME_BUCKETS];
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, EVENT_TYPES);            /* 656 bytes each: 21 KiB a CPU */
+	__uint(max_entries, EVENT_TYPES);            /* 648 bytes each: 20 KiB a CPU */
 	__type(key, u32);
 	__type(value, struct hook_times);
 } hook_times SEC(".maps") __weak;
@@ -38,10 +36,10 @@ struct {
 /* When a run begins; 0 = it is not timed. */
 __weak __noinline u64 hook_time__begin(u32 type)
 {
-	struct hook_times *times = bpf_map_lookup_elem(&hook_times, &type);
+	struct books *books = bpf_map_lookup_elem(&counts, &type);
 
 	/* Not atomic: programs that preempt each other here may lose one, and the next is timed a little later. */
-	if (times && !(times->runs++ % HOOK_TIME_EVERY))
+	if (books && !(books->runs++ % HOOK_TIME_EVERY))
 		return bpf_ktime_get_ns();
 	return 0;
 }

@@ -102,7 +102,7 @@ static __always_inline int introduce__fill_image(struct builder *b, struct task_
 #endif
 	if (builder__emit(b, &e->header, EVENT_PROCESS, PROGRAM_NONE))
 		return 0;
-	remember(task, e->who.exec_id + 1);
+	remember(task, e->who.exec_id);
 	return 1;
 }
 

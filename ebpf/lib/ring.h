@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The ring, the scratch buffers, the counters, and emit(): the only way out of the kernel.
- *
- * Books are exact: for every event type and CPU attempted = submitted + filtered + all other counters, and what was
- * submitted is received. The numbers of refused records are used up, so a reader sees where one is missing.
+ * The ring, the scratch buffers, and emit(): the only way out of the kernel.
  */
 #ifndef AGENTSMITH_RING_H
 #define AGENTSMITH_RING_H
 
+#include "books.h"
+#include "hook-time.h"
 #include "kernel.h"
 #include "../events.h"
 #include "../layout.gen.h"
-#include "hook-time.h"
 
 char LICENSE[] SEC("license") __weak = "Dual BSD/GPL";
 
@@ -34,20 +32,6 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 8 << 20);
 } ring SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, EVENT_TYPES);
-	__type(key, u32);
-	__type(value, struct counters);
-} counts SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, u64);
-} sequences SEC(".maps") __weak;
 
 /*
  * Records with text are built here: 64 KiB, the reach of struct text, and a margin so that a copy that starts at the
@@ -76,9 +60,6 @@ struct {
  * asm keeps clang from proving the mask away.
  */
 #define MASK(value, mask) ({ u64 _v = (value); asm volatile("%0 &= %1" : "+r"(_v) : "i"(mask)); _v; })
-
-/* Only without its result is the addition an instruction of 5.10; it is atomic because cgroup programs are preempted. */
-#define COUNT(counter) __sync_fetch_and_add(&(counter), 1)
 
 static __always_inline bool is_excluded(u32 tgid)
 {
@@ -193,6 +174,31 @@ static __always_inline void header__fill(struct header *h, enum event_type type,
 	h->type = type;
 	h->cpu = bpf_get_smp_processor_id();
 	h->program = program;
+}
+
+/*
+ * A record of `size` bytes in the ring itself, for what has no text: no copy, and the ring's memory, which nobody has touched
+ * for long, is on its way while the record is filled. Counted as refused when it is NULL. What is reserved must be sent.
+ */
+static __always_inline void *ring__reserve(u64 size, enum event_type type, u64 *waiting)
+{
+	u32 key = type;
+	struct counters *c = bpf_map_lookup_elem(&counts, &key);
+	void *record;
+
+	if (!c)
+		return NULL;
+	*waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+	if (RESERVED >> type & 1 && *waiting > ring_bytes - ring_bytes / 8) {
+		COUNT(c->reserved);
+		return NULL;
+	}
+	record = bpf_ringbuf_reserve(&ring, size, 0);
+	if (!record)
+		COUNT(c->ring_full);
+	else
+		COUNT(c->submitted);
+	return record;
 }
 
 /* Sends `size` bytes (a multiple of 8) that start with a struct header. Returns 0 when the ring took them. */

@@ -10,22 +10,9 @@
 #ifndef AGENTSMITH_TASK_H
 #define AGENTSMITH_TASK_H
 
+#include "known.h"
 #include "object.h"
 #include "path.h"
-
-struct process_key {
-	u64 start;
-	u32 pid;
-	u32 unused;
-};
-
-/* Twice what user space keeps, so that the kernel forgets only what user space forgot before. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
-	__type(key, struct process_key);
-	__type(value, u64);                          /* exec_id + 1 */
-} known SEC(".maps") __weak;
 
 /*
  * On a host with v1 controllers every process is in the root of v2; there the memory hierarchy tells containers apart. On
@@ -130,37 +117,16 @@ static __always_inline void who__current(struct who *who, struct task_struct *ta
 #endif
 }
 
-static __always_inline struct file *task__file(struct task_struct *task, u32 fd)
-{
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **files = BPF_CORE_READ(table, fd), *file = NULL;
-
-	if (fd < BPF_CORE_READ(table, max_fds))
-		bpf_probe_read_kernel(&file, sizeof(file), &files[fd]);
-	return file;
-}
-
 #define INTERPRETER_MAX 2048 /* binfmt_misc takes 1920, a script's first line 256 */
 
-static __always_inline void remember(struct task_struct *task, u64 image)
+static __always_inline void remember(struct task_struct *task, u64 exec_id)
 {
-	struct process_key key = { .start = task->group_leader->start_boottime, .pid = task->tgid };
-
-	u64 *found = bpf_map_lookup_elem(&known, &key);
-
-	/* In place: an update of an LRU map takes a new entry and frees the old one, 0.4 us of an exec. */
-	if (found)
-		*found = image;
-	else
-		bpf_map_update_elem(&known, &key, &image, BPF_ANY);
+	known__put(task->tgid, task->group_leader->start_boottime, exec_id + 1);
 }
 
 static __always_inline bool known__has(struct task_struct *task)
 {
-	struct process_key key = { .start = task->group_leader->start_boottime, .pid = task->tgid };
-	u64 *image = bpf_map_lookup_elem(&known, &key);
-
-	return image && *image == task->self_exec_id + 1;
+	return known__image(task->tgid, task->group_leader->start_boottime) == (u32)task->self_exec_id + 1;
 }
 
 /* Of the current task. (shared.bpf.c) */

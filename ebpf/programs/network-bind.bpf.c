@@ -16,25 +16,15 @@
 
 static __always_inline struct network_bind *begin(struct task_struct *task, u64 *waiting)
 {
-	u32 key = EVENT_NETWORK_BIND;
-	struct counters *c = bpf_map_lookup_elem(&counts, &key);
 	struct network_bind *e;
 	u64 sequence;
 
-	if (!c || !attempt_by(EVENT_NETWORK_BIND, task, bpf_ktime_get_boot_ns()))
+	if (!attempt_by(EVENT_NETWORK_BIND, task, bpf_ktime_get_boot_ns()))
 		return NULL;
 	sequence = next_sequence();
-	*waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
-	if (*waiting > ring_bytes - ring_bytes / 8) {
-		COUNT(c->reserved);
+	e = ring__reserve(sizeof(*e), EVENT_NETWORK_BIND, waiting);
+	if (!e)
 		return NULL;
-	}
-	e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
-	if (!e) {
-		COUNT(c->ring_full);
-		return NULL;
-	}
-	COUNT(c->submitted);
 	e->header.time = bpf_ktime_get_boot_ns();
 	e->header.sequence = sequence;
 	e->header.tid = task->pid;

@@ -21,7 +21,7 @@ int BPF_PROG(process_credential_rename, struct task_struct *task)
 	struct credentials now;
 
 	credentials__read(&now, task, task->cred);
-	credentials__note(task, &now);
+	credentials__note(task, &now, credentials__noted(task));
 	return 0;
 }
 
@@ -32,7 +32,8 @@ int BPF_PROG(process_credential_fork, struct task_struct *origin, struct task_st
 	struct credentials born;
 
 	credentials__read(&born, child, child->cred);
-	credentials__note(child, &born);
+	/* A thread that was just born has no entry. */
+	credentials__note(child, &born, NULL);
 	return 0;
 }
 
@@ -54,7 +55,6 @@ SEC("fentry/commit_creds")
 int BPF_PROG(process_credential_commit, struct cred *new)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct process_key key = credentials__key(task);
 	struct credentials *noted, old, now;
 	const struct cred *cred = task->cred;
 
@@ -65,7 +65,7 @@ int BPF_PROG(process_credential_commit, struct cred *new)
 	if (!credentials__gained(&old, &now))
 		return 0;
 	/* In the middle of an exec its own program tells, when the image is known. */
-	noted = bpf_map_lookup_elem(&noted_credentials, &key);
+	noted = credentials__noted(task);
 	if (noted && noted->exec_id + 1 == now.exec_id)
 		return 0;
 	introduce_current(task);

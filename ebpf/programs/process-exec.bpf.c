@@ -57,7 +57,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	}
 	/* When the record is lost `known` keeps the old image, and the next event introduces the new one. */
 	if (!builder__emit(&b, &e->header, type, PROGRAM_process_exec))
-		remember(task, e->who.exec_id + 1);
+		remember(task, e->who.exec_id);
 	tell_credentials(task);
 	return 0;
 }

@@ -26,35 +26,37 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	struct builder b = {};
 	struct process_exit *e;
 	u32 one = 1;
-	u64 now;
+	u64 now, sequence, waiting;
 
 	pt_regs__learn(task);
 	if (signal->live.counter || (task->flags & PF_KTHREAD))
 		return 0;
-	/* The one that told may have been released since: then the other is alone, and finds its entry. */
+	/* The one that told may have been released since: then the other is alone, and finds what was written down. */
 	if (signal->nr_threads > 1 ? bpf_map_update_elem(&exiting, &key, &one, BPF_NOEXIST) != 0
-				   : bpf_map_lookup_elem(&exiting, &key) != NULL)
+				   : known__image(key.pid, key.start) == KNOWN_ENDED)
 		return 0;
 	TIMED(EVENT_PROCESS_EXIT);
 	now = bpf_ktime_get_boot_ns();
-	if (!is_enabled(EVENT_PROCESS_EXIT) || !attempt_by(EVENT_PROCESS_EXIT, task, now) || !scratch__own(&b)) {
-		bpf_map_delete_elem(&known, &key);
-		return 0;
-	}
+	if (!is_enabled(EVENT_PROCESS_EXIT) || !attempt_by(EVENT_PROCESS_EXIT, task, now))
+		goto ended;
 	/* From 6.16 on the memory map still stands here; before, only the fork or exec record could tell. */
-	if (task->mm && !is_known(task))
+	if (task->mm && !is_known(task) && scratch__own(&b))
 		introduce(&b, task);
-	e = (void *)b.scratch->bytes;
-	b.end = sizeof(*e);
+	sequence = next_sequence();
+	e = ring__reserve(sizeof(*e), EVENT_PROCESS_EXIT, &waiting);
+	if (!e)
+		goto ended;
+	header__fill(&e->header, EVENT_PROCESS_EXIT, PROGRAM_process_exit, sizeof(*e));
 	e->header.time = now;
-	e->header.sequence = next_sequence();
+	e->header.sequence = sequence;
 	e->header.tid = task->pid;
 	comm__copy(e->header.comm, task);
 	who__current(&e->who, task);
 	/* wait(2) tells the group's code when one was set (exit_group, a signal), else the leader's own. */
 	e->status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
 	e->unused = 0;
-	builder__emit(&b, &e->header, EVENT_PROCESS_EXIT, PROGRAM_process_exit);
-	bpf_map_delete_elem(&known, &key);
+	bpf_ringbuf_submit(e, wake_flags(waiting));
+ended:
+	known__put(key.pid, key.start, KNOWN_ENDED);
 	return 0;
 }

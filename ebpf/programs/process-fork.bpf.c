@@ -13,17 +13,18 @@ int BPF_PROG(process_fork, struct task_struct *origin, struct task_struct *child
 {
 	struct builder b = {};
 	struct process_fork *e;
+	u64 waiting;
 
 	if (child->pid != child->tgid || (origin->flags & PF_KTHREAD))
 		return 0;
-	if (!scratch__own(&b))
-		return 0;
-	if (!is_known(origin) && !introduce(&b, origin))
+	if (!is_known(origin) && (!scratch__own(&b) || !introduce(&b, origin)))
 		return 0;
 	if (!attempt(EVENT_PROCESS_FORK, origin->tgid))
 		return 0;
-	e = (void *)b.scratch->bytes;
-	b.end = sizeof(*e);
+	e = ring__reserve(sizeof(*e), EVENT_PROCESS_FORK, &waiting);
+	if (!e)
+		return 0;
+	header__fill(&e->header, EVENT_PROCESS_FORK, PROGRAM_NONE, sizeof(*e));
 	e->header.time = bpf_ktime_get_boot_ns();
 	e->header.sequence = 0;
 	e->header.tid = child->pid;
@@ -33,7 +34,7 @@ int BPF_PROG(process_fork, struct task_struct *origin, struct task_struct *child
 	e->origin_exec_id = origin->self_exec_id;
 	e->origin_pid = origin->tgid;
 	e->unused = 0;
-	if (!builder__emit(&b, &e->header, EVENT_PROCESS_FORK, PROGRAM_NONE))
-		remember(child, e->who.exec_id + 1);
+	bpf_ringbuf_submit(e, wake_flags(waiting));
+	remember(child, child->self_exec_id);
 	return 0;
 }

@@ -12,6 +12,7 @@
  * descriptor during the call, is told with the type of the new one.
  */
 #include "../lib/filter.h"
+#include "../lib/opened.h"
 #include "../lib/syscall.h"
 #include "../lib/target.h"
 
@@ -83,25 +84,14 @@ __noinline int process_namespace__report(struct change *change)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct process_namespace_change *e;
-	u32 key = EVENT_PROCESS_NAMESPACE_CHANGE;
-	struct counters *c = bpf_map_lookup_elem(&counts, &key);
 	u64 waiting, sequence;
 
-	if (!change)
-		return 0;
-	if (!c || !attempt_by(EVENT_PROCESS_NAMESPACE_CHANGE, task, bpf_ktime_get_boot_ns()))
+	if (!change || !attempt_by(EVENT_PROCESS_NAMESPACE_CHANGE, task, bpf_ktime_get_boot_ns()))
 		return 0;
 	sequence = next_sequence();
-	waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
-	if (waiting > ring_bytes - ring_bytes / 8) {
-		COUNT(c->reserved);
+	e = ring__reserve(sizeof(*e), EVENT_PROCESS_NAMESPACE_CHANGE, &waiting);
+	if (!e)
 		return 0;
-	}
-	e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
-	if (!e) {
-		COUNT(c->ring_full);
-		return 0;
-	}
 	header__fill(&e->header, EVENT_PROCESS_NAMESPACE_CHANGE, change->program, sizeof(*e));
 	e->header.time = bpf_ktime_get_boot_ns();
 	e->header.sequence = sequence;
@@ -116,7 +106,6 @@ __noinline int process_namespace__report(struct change *change)
 	e->now = change->now;
 	e->before = change->before;
 	bpf_ringbuf_submit(e, wake_flags(waiting));
-	COUNT(c->submitted);
 	return 0;
 }
 
@@ -157,7 +146,7 @@ static __always_inline int begin(void)
 /* The type of the namespace behind a descriptor; 0 when it is none. */
 static __always_inline u32 type_of_descriptor(struct task_struct *task, u32 fd)
 {
-	struct inode *inode = BPF_CORE_READ(task__file(task, fd), f_inode);
+	struct inode *inode = BPF_CORE_READ(descriptor__file(fd), f_inode);
 	struct ns_common *ns;
 
 	if (BPF_CORE_READ(inode, i_sb, s_magic) != NSFS_MAGIC)

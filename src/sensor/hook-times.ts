@@ -8,8 +8,8 @@ const BUCKETS = 80;
 const SCALE = 2;
 /** The first one begins at 2^-26 s. */
 const OFFSET = -26 * 4;
-/** Runs and their time in ns stand before the buckets. */
-const BEFORE = 2;
+/** Their time in ns stands before the buckets. */
+const BEFORE = 1;
 
 /** 64-bit words of struct hook_times. */
 export const HOOK_TIME_WORDS: number = BEFORE + BUCKETS;
@@ -26,10 +26,10 @@ export class HookTimes {
   readonly count: number;
   readonly buckets: readonly number[];
 
-  /** @param words struct hook_times, summed over the CPUs */
-  constructor(words: Float64Array) {
-    this.runs = words[0]!;
-    this.sum = words[1]! / 1e9;
+  /** @param words struct hook_times, @param runs of struct books, both summed over the CPUs */
+  constructor(words: Float64Array, runs: number) {
+    this.runs = runs;
+    this.sum = words[0]! / 1e9;
     this.buckets = [...words.subarray(BEFORE)];
     this.count = this.buckets.reduce((sum, count) => sum + count, 0);
   }

@@ -9,6 +9,7 @@ import { type CgroupRoot, cgroup2Mounts, findCgroupRoot, readMemoryV1 } from './
 import { filterLookups, KernelFilters } from './filters.ts';
 import { Guard, type HookChange } from './guard.ts';
 import { HOOK_TIME_WORDS, HookTimes } from './hook-times.ts';
+import { knownKey, knownProcesses, strike } from './known.ts';
 import type { Native, NativeSensor } from './native.ts';
 import type { Hooked, HookReport, Sensor } from './sensor.ts';
 import { type Tier, Tiers, withoutOptional } from './tiers.ts';
@@ -48,8 +49,8 @@ export class SensorError extends Error {
 
 const DNS_PORTS: readonly number[] = [53];
 const PENDING_AFTER_MS = 30_000;
-/** struct process_key: u64 start, u32 pid, padding. */
-const PROCESS_KEY_SIZE = 16;
+/** struct books of ebpf/lib/books.h: behind the counters stand the runs of the event's programs. */
+const RUNS = counters.SIZE / 8;
 /** Clocks drift apart by less; a larger difference is a step, which the offset follows. */
 const CLOCK_TOLERANCE_NS = 100_000n;
 
@@ -98,7 +99,7 @@ export class LiveSensor implements Sensor {
   #cgroup: CgroupRoot = { fd: -1, scope: 'none', how: 'not looked for' };
   readonly #batch: RecordBatch;
   readonly #clocks = new BigUint64Array(2);
-  readonly #counters = new Float64Array(counters.SIZE / 8);
+  readonly #books = new Float64Array(RUNS + 1);
   /** What the counters said when the sensor was stopped. */
   readonly #last = new Map<number, KernelCounts>();
   readonly #lastTimes = new Map<number, HookTimes>();
@@ -257,8 +258,8 @@ export class LiveSensor implements Sensor {
   counts(type: number): KernelCounts {
     const last = this.#last.get(type);
     if (last) return last;
-    if (!this.#sensor.sum('counts', type, this.#counters)) return NO_COUNTS;
-    const word = (field: { offset: number }) => this.#counters[field.offset / 8]!;
+    if (!this.#sensor.sum('counts', type, this.#books)) return NO_COUNTS;
+    const word = (field: { offset: number }) => this.#books[field.offset / 8]!;
     return {
       attempted: word(counters.attempted),
       submitted: word(counters.submitted),
@@ -275,7 +276,8 @@ export class LiveSensor implements Sensor {
     if (last) return last;
     const words = new Float64Array(HOOK_TIME_WORDS);
     this.#sensor.sum('hook_times', type, words);
-    return new HookTimes(words);
+    this.#sensor.sum('counts', type, this.#books);
+    return new HookTimes(words, this.#books[RUNS]!);
   }
 
   get ringUsed(): number {
@@ -283,17 +285,16 @@ export class LiveSensor implements Sensor {
   }
 
   known(): (pid: number, startLow: number, startHigh: number) => boolean {
-    const [keys] = this.#sensor.entries('known');
+    const [, sets] = this.#sensor.entries('known');
     // What cannot be read takes nothing away.
-    if (!keys) return () => true;
-    const found = new Set<string>();
-    for (let at = 0; at < keys.length; at += PROCESS_KEY_SIZE)
-      found.add(`${keys.readUInt32LE(at + 8)} ${keys.readUInt32LE(at)} ${keys.readUInt32LE(at + 4)}`);
-    return (pid, startLow, startHigh) => found.has(`${pid} ${startLow} ${startHigh}`);
+    return sets ? knownProcesses(sets) : () => true;
   }
 
+  /** The kernel introduces the process again. It writes the set too: what is lost in between is introduced as well. */
   forget(pid: number, startLow: number, startHigh: number): void {
-    this.#sensor.forget(pid, startLow, startHigh);
+    const key = knownKey(pid);
+    const set = this.#sensor.lookup('known', key);
+    if (set && strike(set, pid, startLow, startHigh)) this.#sensor.update('known', key, set);
   }
 
   /** Events of this process are the agent's own from now on. */

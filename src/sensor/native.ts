@@ -18,13 +18,14 @@ export interface NativeSensor {
   /** The words of a value of a per-CPU array, summed over the CPUs; false when the map has other values. */
   sum(map: string, key: number, out: Float64Array): boolean;
   ringUsed(): number;
-  forget(pid: number, startLow: number, startHigh: number): void;
   exclude(pid: number): boolean;
   /** Writes a global of the programs; false when there is none of that name. */
   set(name: string, value: bigint): boolean;
   /** Map entries; false when the sizes are not the map's, or it is full. */
   update(map: string, key: Uint8Array, value: Uint8Array): boolean;
   delete(map: string, key: Uint8Array): boolean;
+  /** A value of a plain array; undefined when there is none. */
+  lookup(map: string, key: Uint8Array): Buffer | undefined;
   /** All keys and all values of a map, each one behind the other; empty when it could not be read. */
   entries(map: string): readonly [] | readonly [keys: Buffer, values: Buffer];
   stats(): Record<string, { runs: number; nanoseconds: number; instructions: number }>;

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { HOOK_TIME_WORDS, HookTimes } from '../../../src/sensor/hook-times.ts';
 
-/** Words as the kernel counts them: runs, their nanoseconds, buckets. */
+/** Words as the kernel counts them: nanoseconds, buckets. */
 function times(runs: number, nanoseconds: number, buckets: Readonly<Record<number, number>>): HookTimes {
   const words = new Float64Array(HOOK_TIME_WORDS);
-  words.set([runs, nanoseconds]);
-  for (const [bucket, count] of Object.entries(buckets)) words[2 + Number(bucket)] = count;
-  return new HookTimes(words);
+  words[0] = nanoseconds;
+  for (const [bucket, count] of Object.entries(buckets)) words[1 + Number(bucket)] = count;
+  return new HookTimes(words, runs);
 }
 
 describe('HookTimes', () => {
