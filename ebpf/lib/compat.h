@@ -48,29 +48,4 @@ static __always_inline void pt_regs__learn(struct task_struct *task)
 		pt_regs_offset = (u64)bpf_task_pt_regs(task) - (u64)BPF_CORE_READ(task, stack);
 }
 
-/* The descriptor of the connect(2) that is running; -1 when another call (sendto, io_uring, socketcall) is. */
-static __always_inline int connect_fd(struct task_struct *task)
-{
-	void *regs = task->stack;
-
-	if (!pt_regs_offset)
-		return -1;
-	regs += pt_regs_offset;
-	if (bpf_core_field_exists(struct pt_regs___x86, orig_ax)) {
-		struct pt_regs___x86 *x86 = regs;
-		u64 di_and_nr[2]; /* neighbours, by what the kernel pushes at its entry */
-
-		bpf_core_read(di_and_nr, sizeof(di_and_nr), &x86->di);
-		if (task->thread_info.status & TS_COMPAT)
-			return (u32)di_and_nr[1] == 362 ? (int)BPF_CORE_READ(x86, bx) : -1;
-		return ((u32)di_and_nr[1] & ~0x40000000) == 42 ? (int)di_and_nr[0] : -1;
-	}
-	if (bpf_core_field_exists(struct pt_regs___arm64, syscallno)) {
-		struct pt_regs___arm64 *arm64 = regs;
-
-		return BPF_CORE_READ(arm64, syscallno) == 203 ? (int)BPF_CORE_READ(arm64, regs[0]) : -1;
-	}
-	return -1;
-}
-
 #endif

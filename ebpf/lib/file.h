@@ -6,7 +6,6 @@
 #include "filter.h"
 #include "opened.h"
 
-#define O_CREAT 0100
 #define AT_FDCWD -100
 
 /* Both paths of the longest record, each with the name behind it, and the target of a link. */

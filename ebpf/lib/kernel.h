@@ -33,6 +33,7 @@ typedef _Bool bool;
 #define S_IFDIR 0040000
 #define TS_COMPAT 0x0002
 #define FMODE_WRITE 0x2
+#define O_CREAT 0100
 #define PROC_SUPER_MAGIC 0x9fa0
 #define PID_FS_MAGIC 0x50494446
 #define NSFS_MAGIC 0x6e736673

@@ -22,6 +22,7 @@ enum opened {
 	OPENED_MADE = 1,            /* it did not exist before */
 	OPENED_MEMORY = 2,          /* /proc/PID/mem, for writing */
 	OPENED_HELPER = 4,          /* names a program that the kernel starts, for writing */
+	OPENED_GONE = 8,            /* nobody can say: another thread has closed the descriptor */
 };
 
 static __always_inline const unsigned char *opened__name(struct file *file)

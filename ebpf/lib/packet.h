@@ -14,6 +14,7 @@ struct packet {
 	u32 payload;                /* from the IP header on */
 	u32 size;
 	u32 tcp_sequence;           /* TCP; of UDP the size of each datagram where there are several, else 0 */
+	u32 saddr, daddr;           /* of IPv4 */
 	u16 sport;
 	u16 dport;
 	u16 id;                     /* of the message, UDP only */
@@ -31,33 +32,39 @@ __noinline int packet__ports(struct __sk_buff *skb, struct packet *p)
 {
 	u8 *ip = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	u16 ports[2];
+	u32 at;
 
 	if (!p || ip + 28 > end)
 		return false;
 	p->version = ip[0] >> 4;
 	if (p->version == 4) {
 		p->protocol = ip[9];
-		p->payload = (ip[0] & 15) * 4;
+		at = (ip[0] & 15) * 4;
 		if ((ip[6] & 0x1f) || ip[7])
 			return false;
+		p->saddr = *(u32 *)(ip + 12);
+		p->daddr = *(u32 *)(ip + 16);
 	} else {
 		p->protocol = ip[6];
-		p->payload = 40;
+		at = 40;
 		/* Hop-by-hop, routing and destination options: any program can put them before its query. */
 		for (int i = 0; i < EXTENSIONS_MAX; i++) {
 			u8 extension[2];
 
 			if (p->protocol != 0 && p->protocol != 43 && p->protocol != 60)
 				break;
-			if (bpf_skb_load_bytes(skb, p->payload, extension, 2))
+			if (bpf_skb_load_bytes(skb, at, extension, 2))
 				return false;
 			p->protocol = extension[0];
-			p->payload += (extension[1] + 1) * 8;
+			at += (extension[1] + 1) * 8;
 		}
 	}
 	if (p->protocol != IPPROTO_UDP && p->protocol != IPPROTO_TCP)
 		return false;
-	if (bpf_skb_load_bytes(skb, p->payload, ports, sizeof(ports)))
+	p->payload = at;
+	if (ip + at + sizeof(ports) <= end)
+		*(u32 *)ports = *(u32 *)(ip + at);
+	else if (bpf_skb_load_bytes(skb, at, ports, sizeof(ports)))
 		return false;
 	p->sport = bpf_ntohs(ports[0]);
 	p->dport = bpf_ntohs(ports[1]);

@@ -4,6 +4,7 @@
  * is a global function, which the verifier walks once a program and by itself.
  */
 #define AGENTSMITH_SHARED
+#include "call-fd.h"
 #include "file.h"
 #include "image.h"
 #include "target.h"
@@ -20,6 +21,16 @@ int who__put(struct who *who)
 	if (who)
 		who__fill(who, current());
 	return 0;
+}
+
+int send_fd(void)
+{
+	return send_fd_of(current());
+}
+
+int connect_fd(void)
+{
+	return connect_fd_of(current());
 }
 
 int known__current(void)

@@ -44,7 +44,7 @@ struct {
 /* A system call whatever its number is on this architecture and in this ABI. */
 enum call {
 	CALL_NONE,
-	CALL_OPEN, CALL_CREAT, CALL_OPENAT, CALL_OPENAT2,
+	CALL_OPEN, CALL_CREAT, CALL_OPENAT, CALL_OPENAT2, /* first: programs/syscall-exit.bpf.c looks at them itself */
 	CALL_LINK, CALL_LINKAT, CALL_SYMLINK, CALL_SYMLINKAT, CALL_UNLINK, CALL_UNLINKAT, CALL_RMDIR,
 	CALL_RENAME, CALL_RENAMEAT, CALL_RENAMEAT2, CALL_MKDIR, CALL_MKDIRAT, CALL_MKNOD, CALL_MKNODAT,
 	CALL_BIND, CALL_CONNECT, CALL_SOCKETCALL,
@@ -60,7 +60,6 @@ enum call {
 /* Programs that want a call, in the order in which they get it. */
 #define SLOTS_PER_CALL 4
 static const u8 slots_of_call[CALLS][SLOTS_PER_CALL] = {
-	[CALL_OPEN ... CALL_OPENAT2] = { SLOT_file_open_exit, SLOT_process_memory_exit, SLOT_kernel_helper_exit },
 	[CALL_LINK ... CALL_MKNODAT] = { SLOT_file_path_exit },
 	[CALL_BIND] = { SLOT_network_bind_exit, SLOT_file_path_exit },
 	[CALL_CONNECT] = { SLOT_network_connect_exit, SLOT_network_socket_exit },
@@ -200,7 +199,17 @@ static __always_inline u32 call_pointer_size(struct task_struct *task, const str
 	return syscall_is_compat(task) || (u32)((const struct pt_regs___x86 *)regs)->orig_ax >= X32_SYSCALL_BIT ? 4 : 8;
 }
 
-/* An open for reading only, as most are; of openat2 the flags lie in memory, and only the file tells. */
+/* openat2 keeps its flags in memory that the caller may change: it may ask for anything. */
+static __always_inline bool call_asks_for_creation(struct task_struct *task, const struct pt_regs *regs, u32 call)
+{
+	switch (call) {
+	case CALL_OPEN: return call_argument(task, regs, 1) & O_CREAT;
+	case CALL_OPENAT: return call_argument(task, regs, 2) & O_CREAT;
+	default: return true;
+	}
+}
+
+/* An open for reading only, as most are. */
 static __always_inline bool call_only_reads(struct task_struct *task, const struct pt_regs *regs, u32 call)
 {
 	if (call == CALL_OPEN)

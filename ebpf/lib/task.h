@@ -59,6 +59,7 @@ static __always_inline void who__fill(struct who *who, struct task_struct *task)
 	struct pid *pid = signal->pids[PIDTYPE_TGID];
 	struct tty_struct *tty = signal->tty;
 	u32 level = pid->level;
+	bool more = true;
 
 	who->start = leader->start_boottime;
 	who->parent_start = parent->group_leader->start_boottime;
@@ -99,9 +100,12 @@ static __always_inline void who__fill(struct who *who, struct task_struct *task)
 	who->net_ns = ns->net_ns->ns.inum;
 	who->uts_ns = ns->uts_ns->ns.inum;
 	who->user_ns = cred->user_ns->ns.inum;
+	/* Up to the word in which the name ends: behind it the kernel may still have bytes of a longer one. */
 #pragma unroll
-	for (u32 i = 0; i < sizeof(who->nodename) / 8; i++)
-		((u64 *)who->nodename)[i] = nodename[i];
+	for (u32 i = 0; i < sizeof(who->nodename) / 8; i++) {
+		((u64 *)who->nodename)[i] = more ? nodename[i] : 0;
+		more = more && !zero_bytes(((u64 *)who->nodename)[i]);
+	}
 }
 
 /* Of the current task. (shared.bpf.c) */

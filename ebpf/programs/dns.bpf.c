@@ -11,8 +11,8 @@
  * Kernels: 5.11 (the current task in cgroup programs). Escapes: AF_PACKET; encrypted DNS (DoT, DoH, DoQ); other ports
  * than `dns_ports`; answers to what was asked before the agent ran.
  */
+#include "../lib/call-fd.h"
 #include "../lib/packet.h"
-#include "../lib/send.h"
 #include "../lib/sock.h"
 
 #define UDP_MAX 1024            /* captured of a message; EDNS answers are larger only with many records */
@@ -46,6 +46,7 @@ struct dns_socket {
 	struct dns_asked asked[ASKED];
 	u32 last;                   /* counts queries */
 	u32 asker;                  /* of the last one */
+	u64 cookie;                 /* of the socket */
 };
 
 struct {
@@ -75,7 +76,10 @@ static __always_inline bool is_dns_port(u16 port)
                                                                                                                        \
 		if (whole) {                                                                                           \
 			/* What is not filled must not show an earlier record. */                                      \
-			bpf_probe_read_kernel(whole->bytes, room, zeros);                                              \
+			if (room > 128)                                                                                \
+				bpf_probe_read_kernel(whole->bytes, room, zeros);                                      \
+			else                                                                                           \
+				__builtin_memset(whole->bytes, 0, 128);                                                \
 			bpf_skb_load_bytes(skb, p->payload, whole->bytes, MASK(length - 1, room - 1) + 1);             \
 			size = sizeof(*whole);                                                                         \
 			e = &whole->record;                                                                            \
@@ -85,7 +89,7 @@ static __always_inline bool is_dns_port(u16 port)
 /* `sk` is given where the resolver is the one that the socket is connected to, not the one in the packet (DNAT). */
 static __always_inline void dns_report(enum program program, struct __sk_buff *skb, struct packet *p, struct bpf_sock *sk,
 				       enum event_type type, u64 now, struct who *who, struct dns_asked *asked, u64 took,
-				       u32 flags)
+				       u32 flags, u64 cookie)
 {
 	u32 key = type, length = p->size, size = 0, answer = flags & DNS_ANSWER;
 	struct counters *c = bpf_map_lookup_elem(&counts, &key);
@@ -125,12 +129,12 @@ static __always_inline void dns_report(enum program program, struct __sk_buff *s
 	e->header.tid = asked->tid;
 	__builtin_memcpy(e->header.comm, asked->comm, sizeof(e->header.comm));
 	__builtin_memcpy(&e->who, who, sizeof(e->who));
-	e->cookie = bpf_get_socket_cookie(skb);
+	e->cookie = cookie;
 	e->took = took;
 	__builtin_memset(e->saddr, 0, sizeof(e->saddr) + sizeof(e->daddr));
 	if (p->version == 4) {
-		bpf_skb_load_bytes(skb, answer ? 16 : 12, e->saddr, 4);
-		bpf_skb_load_bytes(skb, answer ? 12 : 16, e->daddr, 4);
+		*(u32 *)e->saddr = answer ? p->daddr : p->saddr;
+		*(u32 *)e->daddr = answer ? p->saddr : p->daddr;
 	} else {
 		bpf_skb_load_bytes(skb, answer ? 24 : 8, e->saddr, 16);
 		bpf_skb_load_bytes(skb, answer ? 8 : 24, e->daddr, 16);
@@ -186,7 +190,7 @@ __noinline int dns_ask(struct dns_socket *s, u16 id, u64 now)
 	asked->time = now;
 	comm__copy(asked->comm, task);
 	asked->tid = task->pid;
-	fd = send_fd(task);
+	fd = send_fd();
 	asked->fd = fd;
 	asked->flags = fd >= 0 ? DNS_FD_KNOWN : 0;
 	asked->id = id;
@@ -258,6 +262,8 @@ int dns_egress(struct __sk_buff *skb)
 		lose(pieces ? EVENT_DNS_SEGMENT : EVENT_DNS_QUERY, bpf_get_current_task_btf()->tgid);
 		return 1;
 	}
+	if (!s->cookie)
+		s->cookie = bpf_get_socket_cookie(skb);
 	now = bpf_ktime_get_boot_ns();
 	if (tcp) {
 		struct sock *locked = (struct sock *)bpf_skc_to_tcp_sock(sk);
@@ -278,7 +284,8 @@ int dns_egress(struct __sk_buff *skb)
 	who = &s->askers[MASK(asked->asker, ASKERS - 1)];
 	flags = p.version == 4 && sk->family == AF_INET6 ? DNS_MAPPED : 0;
 	if (pieces || is_enabled(EVENT_DNS_QUERY))
-		dns_report(PROGRAM_dns_egress, skb, &p, nat, pieces ? EVENT_DNS_SEGMENT : EVENT_DNS_QUERY, now, who, asked, 0, flags);
+		dns_report(PROGRAM_dns_egress, skb, &p, nat, pieces ? EVENT_DNS_SEGMENT : EVENT_DNS_QUERY, now, who, asked, 0, flags,
+			   s->cookie);
 	return 1;
 }
 
@@ -329,6 +336,6 @@ int dns_ingress(struct __sk_buff *skb)
 		flags |= DNS_MAPPED;
 	if (pieces || is_enabled(EVENT_DNS_ANSWER))
 		dns_report(PROGRAM_dns_ingress, skb, &p, NULL, pieces ? EVENT_DNS_SEGMENT : EVENT_DNS_ANSWER, now,
-			   &s->askers[MASK(asked->asker, ASKERS - 1)], asked, took, flags);
+			   &s->askers[MASK(asked->asker, ASKERS - 1)], asked, took, flags, s->cookie);
 	return 1;
 }

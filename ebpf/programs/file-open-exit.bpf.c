@@ -3,7 +3,8 @@
  * file.create, tier B: an open that made its file.
  *
  * Hook: the exit of open, openat, openat2 and creat (lib/syscall.h). The descriptor leads to the file, and FMODE_CREATED
- * says whether this open made it; most opens do not ask for that (O_CREAT), which the saved registers tell first.
+ * says whether this open made it; most opens do not ask for that (O_CREAT), which the saved registers tell first: only for
+ * the others syscall-exit.bpf.c comes here.
  * When another thread has closed the descriptor by then, nobody can say whether the file was there before: it is reported
  * as unresolved, with the caller's path. openat2 keeps its flags in memory that the caller may change: there a descriptor
  * that is gone is reported whatever was asked for.
@@ -12,15 +13,6 @@
  */
 #include "../lib/file.h"
 #include "../lib/syscall.h"
-
-static __always_inline bool asks_for_creation(struct task_struct *task, const struct pt_regs *regs, u32 call)
-{
-	switch (call) {
-	case CALL_OPEN: return call_argument(task, regs, 1) & O_CREAT;
-	case CALL_OPENAT: return call_argument(task, regs, 2) & O_CREAT;
-	default: return true;
-	}
-}
 
 static __always_inline void report_unresolved(struct builder *b, struct task_struct *task, const struct pt_regs *regs,
 					      u32 call)
@@ -41,23 +33,20 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(file_open_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u32 call = call_of(task, regs);
 	struct builder b = {};
+	struct file *file;
 
-	if (ret >= 0 && asks_for_creation(task, regs, call) && is_enabled_on_B(EVENT_FILE_CREATE)) {
-		u64 file = descriptor__address(ret);
-
-		if (!file || opened__kind(file) & OPENED_MADE) {
-			TIMED(EVENT_FILE_CREATE);
-
-			if (!scratch__own(&b))
-				lose(EVENT_FILE_CREATE, task->tgid);
-			else if (file)
-				file__report_open(&b, task, (struct file *)file, PROGRAM_file_open_exit);
-			else
-				report_unresolved(&b, task, regs, call);
-		}
+	if (!is_enabled_on_B(EVENT_FILE_CREATE))
+		return 0;
+	TIMED(EVENT_FILE_CREATE);
+	if (!scratch__own(&b)) {
+		lose(EVENT_FILE_CREATE, task->tgid);
+		return 0;
 	}
-	syscall_next(ctx, call, SLOT_file_open_exit);
+	file = (struct file *)b.scratch->file;
+	if (file)
+		file__report_open(&b, task, file, PROGRAM_file_open_exit);
+	else
+		report_unresolved(&b, task, regs, call_of(task, regs));
 	return 0;
 }

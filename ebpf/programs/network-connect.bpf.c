@@ -13,6 +13,7 @@
  * UDP without a connect: network-datagram.bpf.c.
  * Kernels: 5.11 (socket storage in tracing programs). Escapes: AF_PACKET and raw sockets, ping sockets.
  */
+#include "../lib/call-fd.h"
 #include "../lib/connect.h"
 #include "../lib/syscall.h"
 
@@ -56,7 +57,7 @@ static __always_inline bool is_exit_seen(const struct connect_attempt *a)
 static __always_inline void attempt__find_fd(struct connect_attempt *a)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	int fd = connect_fd(task);
+	int fd = connect_fd();
 
 	attempt__put_fd(a, fd < 0 ? socketcall_fd(task, a->cookie) : fd);
 }

@@ -8,15 +8,15 @@
  * Kernels: 5.13. Escapes: ping sockets; datagrams to an address from which the socket has received one, be it forged by
  * who may send raw packets.
  */
+#include "../lib/call-fd.h"
 #include "../lib/connect.h"
-#include "../lib/send.h"
 
 static __noinline int report_send(struct bpf_sock_addr *ctx, const u32 *address, u16 family)
 {
 	struct connect_attempt once;
 
 	attempt__fill(ctx, &once, family, address);
-	attempt__put_fd(&once, send_fd(bpf_get_current_task_btf()));
+	attempt__put_fd(&once, send_fd());
 	if (family == AF_INET && ctx->family == AF_INET6)
 		once.flags |= CONNECT_MAPPED;
 	connect__report(family == AF_INET ? PROGRAM_network_connect_send4 : PROGRAM_network_connect_send6, NULL, &once,

@@ -184,15 +184,10 @@ int BPF_PROG(process_ptrace_exit, struct pt_regs *regs, long ret)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(process_memory_exit, struct pt_regs *regs, long ret)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	u32 call = call_of(task, regs);
+	struct builder b = {};
 
-	if (ret >= 0 && !call_only_reads(task, regs, call)) {
-		u64 file = descriptor__address(ret);
-
-		if (opened__kind(file) & OPENED_MEMORY)
-			on_memory(PROGRAM_process_memory_exit, IN_TRACEPOINT, (struct file *)file, 0);
-	}
-	syscall_next(ctx, call, SLOT_process_memory_exit);
-	return 0;
+	/* syscall-exit.bpf.c has seen that it is one. */
+	if (!scratch__own(&b))
+		return 0;
+	return on_memory(PROGRAM_process_memory_exit, IN_TRACEPOINT, (struct file *)b.scratch->file, 0);
 }

@@ -7,15 +7,45 @@
  * named syscall tracepoints do not fire. Attached only while an event that needs it is on.
  * Kernels: 5.10 (tp_btf). Escapes: io_uring, which makes no system call for what it does; 32-bit programs on arm64.
  */
-#include "../lib/ring.h"
+#include "../lib/opened.h"
 #include "../lib/syscall.h"
+#include "../lib/task.h"
+
+/*
+ * Opens are looked at here, once: most ask neither for a new file nor for writing, and of the others most find an ordinary
+ * file that was there before. No file is of two kinds. What the descriptor leads to is handed over in scratch.
+ */
+static __always_inline void opened_next(void *ctx, struct task_struct *task, struct pt_regs *regs, u32 call, long fd)
+{
+	bool creates = call_asks_for_creation(task, regs, call);
+	struct builder b = {};
+	u64 file;
+	u32 kind;
+
+	if (fd < 0 || (!creates && call_only_reads(task, regs, call)) || !scratch__own(&b))
+		return;
+	file = descriptor__address(fd);
+	kind = file ? opened__kind(file) : OPENED_GONE;
+	b.scratch->file = file;
+	if (kind & OPENED_MADE || (creates && kind & OPENED_GONE))
+		bpf_tail_call(ctx, &syscall_exits, SLOT_file_open_exit);
+	else if (kind & OPENED_MEMORY)
+		bpf_tail_call(ctx, &syscall_exits, SLOT_process_memory_exit);
+	else if (kind & OPENED_HELPER)
+		bpf_tail_call(ctx, &syscall_exits, SLOT_kernel_helper_exit);
+}
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
 {
-	u32 call = call_of(bpf_get_current_task_btf(), regs);
+	struct task_struct *task = bpf_get_current_task_btf();
+	u32 call = call_of(task, regs);
 
-	if (call)
+	if (!call)
+		return 0;
+	if (call <= CALL_OPENAT2)
+		opened_next(ctx, task, regs, call, ret);
+	else
 		syscall_next(ctx, call, SLOT_NONE);
 	return 0;
 }
