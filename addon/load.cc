@@ -14,6 +14,9 @@ namespace {
 
 constexpr size_t kEnvironmentNames = 8;  // ebpf/lib/task.h
 constexpr size_t kEnvironmentNameMax = 32;
+constexpr size_t kSampleStride = 8;
+constexpr int kSampleBits = 12;
+constexpr uint32_t kSampleFactor = 0x9e3779b1;  // Knuth: 2^32 by the golden ratio, a prime
 constexpr int kScratchTries = 4;          // ebpf/lib/task.h
 constexpr size_t kDnsPorts = 8;  // ebpf/programs/dns.bpf.c
 constexpr const char* kNoHook = "this kernel has no such hook";
@@ -62,18 +65,30 @@ void set(bpf_object* object, const char* name, T value) {
 
 void set_environment(bpf_object* object, const std::vector<std::string>& names) {
   struct Name { uint8_t bytes[kEnvironmentNameMax], mask[kEnvironmentNameMax]; } list[kEnvironmentNames] = {};
-  uint64_t initials = 0;
+  uint64_t initials = 0, samples[(1 << kSampleBits) / 64] = {};
+  uint32_t factor = kSampleFactor;
   for (size_t i = 0; i < names.size() && i < kEnvironmentNames; i++) {
     const std::string text = names[i] + "=";
     if (text.size() > kEnvironmentNameMax) continue;
     memcpy(list[i].bytes, text.data(), text.size());
     memset(list[i].mask, 0xff, text.size());
     initials |= 1ull << (text[0] & 63);
+    if (text.size() < kSampleStride - 1 + sizeof(uint32_t)) factor = 0;
+    for (size_t at = 0; factor && at < kSampleStride; at++) {
+      uint32_t word;
+      memcpy(&word, text.data() + at, sizeof word);
+      const uint32_t hash = word * factor >> (32 - kSampleBits);
+      samples[hash / 64] |= 1ull << (hash & 63);
+    }
   }
   void* at = global(object, "environment_names", sizeof list);
   if (at) memcpy(at, list, sizeof list);
   at = global(object, "environment_initials", sizeof initials);
   if (at) memcpy(at, &initials, sizeof initials);
+  at = global(object, "environment_samples", sizeof samples);
+  if (at) memcpy(at, samples, sizeof samples);
+  at = global(object, "environment_factor", sizeof factor);
+  if (at) memcpy(at, &factor, sizeof factor);
 }
 
 /** Programs that are entered into `syscall_exits` have SLOT_ and their name in an enum of the object. */

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Allow-listed environment variables. Every string is looked at, however many there are, so that nobody hides one
- * behind padding; what is not on the list never leaves the process. Copied in blocks and searched for NULs a word at a
- * time: a call for each string made a third of the exec handler.
+ * behind padding; what is not on the list never leaves the process. Copied in blocks; a call for each string made a third
+ * of the exec handler.
+ *
+ * A block is searched by samples: of each word its first four bytes. Whatever it begins at, a name of eleven bytes or more
+ * ("LD_PRELOAD=") has such four within its first eleven, and the loader has a table of what they may be, by their hash. One
+ * that is in the table, by chance or not, has its row searched for the NULs between the strings, a word at a time. So is all
+ * of the block when a shorter name is wanted. Of a kilobyte this takes half of what the search for NULs does, of which each
+ * is a branch that nobody can foretell.
  */
 #ifndef AGENTSMITH_ENVIRONMENT_H
 #define AGENTSMITH_ENVIRONMENT_H
@@ -19,13 +25,18 @@
 #define ENVIRONMENT_BLOCKS 2048       /* of the 6 MiB that the kernel takes at most, and of what is found */
 #define ENVIRONMENT_STRINGS (1 << 17) /* under two milliseconds; more is told as truncated */
 #define ENVIRONMENT_ROW 128           /* bytes that are looked at without a look at where names end to begin */
-#define ENVIRONMENT_BEHIND (ENVIRONMENT_ROW + ENVIRONMENT_NAME_MAX) /* so many behind that place may be looked at */
+#define ENVIRONMENT_STRIDE 8          /* from sample to sample */
+/* So many behind the place where the search ends may be looked at. */
+#define ENVIRONMENT_BEHIND (ENVIRONMENT_ROW + ENVIRONMENT_STRIDE + ENVIRONMENT_NAME_MAX)
+#define ENVIRONMENT_SAMPLE_BITS 12    /* addon/load.cc has the same hash */
 struct environment_name {
 	u64 bytes[ENVIRONMENT_NAME_MAX / 8];         /* "LD_PRELOAD=", zero padded */
 	u64 mask[ENVIRONMENT_NAME_MAX / 8];          /* 0xff where a byte counts */
 };
 const volatile struct environment_name environment_names[ENVIRONMENT_NAMES] __weak = {};
 const volatile u64 environment_initials __weak = 0;  /* bit = the low six bits of a name's first byte */
+const volatile u64 environment_samples[(1 << ENVIRONMENT_SAMPLE_BITS) / 64] __weak = {}; /* bit = hash */
+const volatile u32 environment_factor __weak = 0;    /* of the hash; 0 = a name is too short for samples */
 
 struct environment_walk {
 	unsigned long at;
@@ -46,6 +57,8 @@ struct environment_search {
 	u32 steps;
 	u32 inside;
 	u32 found;
+	u32 exact;                                   /* up to here the row is searched for NULs */
+	u32 unused;
 };
 
 #ifndef AGENTSMITH_LEGACY /* unrolled, this walk alone passes the verifier's million instructions */
@@ -75,6 +88,29 @@ static __always_inline bool environment__promises(u8 initial)
 	return environment_initials >> (initial & 63) & 1;
 }
 
+/* By a stride: a name that begins there may have its sample here. At the start of a block nothing is before. */
+static __always_inline void environment__step_back(struct environment_search *w, struct scratch *scratch)
+{
+	if (w->at < ENVIRONMENT_STRIDE + 1)
+		return;
+	w->at -= ENVIRONMENT_STRIDE;
+	w->inside = environment__copy(scratch)[MASK(w->at - 1, 2 * ENVIRONMENT_BLOCK - 1)] != 0;
+}
+
+/* Whether a name may begin in the row, or within a stride before it. */
+static __always_inline bool environment__sample(const u8 *from)
+{
+	u64 found = 0;
+
+#pragma unroll
+	for (u32 step = 0; step < ENVIRONMENT_ROW; step += ENVIRONMENT_STRIDE) {
+		u32 hash = *(const u32 *)(from + step) * environment_factor >> (32 - ENVIRONMENT_SAMPLE_BITS);
+
+		found |= environment_samples[hash / 64] >> (hash & 63);
+	}
+	return found & 1;
+}
+
 /*
  * A row of the copy. Ends where a wanted name begins, or where a string must be looked at as a whole: one that
  * promises to be wanted, or one after which another begins in the same word.
@@ -92,6 +128,16 @@ static long environment__row(u32 i, struct environment_search *w)
 	if (!scratch)
 		return 1;
 	from = environment__copy(scratch) + MASK(w->at, 2 * ENVIRONMENT_BLOCK - 1);
+	if (environment_factor && w->at >= w->exact) {
+		if (!environment__sample(from)) {
+			w->at += ENVIRONMENT_ROW;
+			w->steps++;
+			return 0;
+		}
+		w->exact = w->at + ENVIRONMENT_ROW;
+		environment__step_back(w, scratch);
+		return 0;
+	}
 	if (!w->inside && environment__promises(*from) && environment__wanted((const u64 *)from)) {
 		w->found = 1;
 		return 1;
@@ -130,8 +176,15 @@ static long environment__row(u32 i, struct environment_search *w)
 __noinline u64 environment__search(u32 slot, u32 at, u32 stop, u32 inside)
 {
 	struct environment_search s = { .slot = slot, .at = at, .stop = stop, .inside = inside };
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
 
+	if (!scratch)
+		return stop;
+	if (environment_factor)
+		s.stop += ENVIRONMENT_STRIDE;
 	bpf_loop(ENVIRONMENT_BLOCK, environment__row, &s, 0);
+	if (environment_factor && !s.found)
+		environment__step_back(&s, scratch);
 	return (u64)s.steps << 32 | s.at | (s.inside ? ENVIRONMENT_INSIDE : 0) | (s.found ? ENVIRONMENT_FOUND : 0);
 }
 
