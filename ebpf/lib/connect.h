@@ -9,13 +9,14 @@ static __always_inline void connect__report(enum program program, struct sock *s
 					    u32 flags, int result, bool timed)
 {
 	struct network_connect *e;
-	u64 waiting, sequence;
+	struct reservation room;
+	u64 sequence;
 
 	if (!attempt(EVENT_NETWORK_CONNECT, a->who.pid) || !admit(a->admission, EVENT_NETWORK_CONNECT))
 		return;
 	sequence = next_sequence();
 	/* This runs in softirq and in programs that can be preempted, where there is no scratch. */
-	e = ring__reserve(sizeof(*e), EVENT_NETWORK_CONNECT, &waiting);
+	e = ring__reserve(&room, sizeof(*e), EVENT_NETWORK_CONNECT);
 	if (!e)
 		return;
 	header__fill(&e->header, EVENT_NETWORK_CONNECT, program, sizeof(*e));
@@ -48,7 +49,7 @@ static __always_inline void connect__report(enum program program, struct sock *s
 			flags |= CONNECT_LOCAL_KNOWN;
 	}
 	e->flags = a->flags | flags | (timed ? CONNECT_TOOK_KNOWN : 0);
-	bpf_ringbuf_submit(e, wake_flags(waiting));
+	ring__submit(&room, e);
 }
 
 /* Everything but the state. */

@@ -92,13 +92,14 @@ static __always_inline void credentials__report(enum program program, struct tas
 						const struct credentials *old, const struct credentials *now)
 {
 	struct process_credential_change *e;
-	u64 sequence, waiting;
+	struct reservation room;
+	u64 sequence;
 	TIMED(EVENT_PROCESS_CREDENTIAL_CHANGE);
 
 	if (!attempt_by(EVENT_PROCESS_CREDENTIAL_CHANGE, task, bpf_ktime_get_boot_ns()))
 		return;
 	sequence = next_sequence();
-	e = ring__reserve(sizeof(*e), EVENT_PROCESS_CREDENTIAL_CHANGE, &waiting);
+	e = ring__reserve(&room, sizeof(*e), EVENT_PROCESS_CREDENTIAL_CHANGE);
 	if (!e)
 		return;
 	header__fill(&e->header, EVENT_PROCESS_CREDENTIAL_CHANGE, program, sizeof(*e));
@@ -123,7 +124,7 @@ static __always_inline void credentials__report(enum program program, struct tas
 	e->old_egid = old->egid;
 	e->old_user_ns = old->user_ns;
 	e->unused = 0;
-	bpf_ringbuf_submit(e, wake_flags(waiting));
+	ring__submit(&room, e);
 }
 
 /* At the end of a call or an exec: what was noted is old by now. */

@@ -14,7 +14,7 @@
 
 #define BIND_CALL 2                  /* of socketcall: include/uapi/linux/net.h */
 
-static __always_inline struct network_bind *begin(struct task_struct *task, u64 *waiting)
+static __always_inline struct network_bind *begin(struct task_struct *task, struct reservation *room)
 {
 	struct network_bind *e;
 	u64 sequence;
@@ -22,7 +22,7 @@ static __always_inline struct network_bind *begin(struct task_struct *task, u64 
 	if (!attempt_by(EVENT_NETWORK_BIND, task, bpf_ktime_get_boot_ns()))
 		return NULL;
 	sequence = next_sequence();
-	e = ring__reserve(sizeof(*e), EVENT_NETWORK_BIND, waiting);
+	e = ring__reserve(room, sizeof(*e), EVENT_NETWORK_BIND);
 	if (!e)
 		return NULL;
 	e->header.time = bpf_ktime_get_boot_ns();
@@ -61,11 +61,11 @@ static __always_inline int bound(enum program program, struct bpf_sock *sk, u16 
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct network_bind *e;
-	u64 waiting;
+	struct reservation room;
 	TIMED(EVENT_NETWORK_BIND);
 
 	introduce_current(task);
-	e = begin(task, &waiting);
+	e = begin(task, &room);
 	if (!e)
 		return 1;
 	header__fill(&e->header, EVENT_NETWORK_BIND, program, sizeof(*e));
@@ -73,7 +73,7 @@ static __always_inline int bound(enum program program, struct bpf_sock *sk, u16 
 	e->flags = 0;
 	e->protocol = sk->protocol;
 	put_address(e, family, address, sk->src_port);
-	bpf_ringbuf_submit(e, wake_flags(waiting));
+	ring__submit(&room, e);
 	return 1;
 }
 
@@ -105,11 +105,11 @@ static __always_inline void failed(struct task_struct *task, struct sock *sk, u6
 {
 	struct asked asked = {};
 	struct network_bind *e;
-	u64 waiting;
+	struct reservation room;
 	TIMED(EVENT_NETWORK_BIND);
 
 	introduce_current(task);
-	e = begin(task, &waiting);
+	e = begin(task, &room);
 	if (!e)
 		return;
 	header__fill(&e->header, EVENT_NETWORK_BIND, PROGRAM_network_bind_exit, sizeof(*e));
@@ -122,7 +122,7 @@ static __always_inline void failed(struct task_struct *task, struct sock *sk, u6
 		put_address(e, AF_INET6, asked.address, bpf_ntohs(asked.port));
 	else if (size >= 16 && !bpf_probe_read_user(&asked, 16, (void *)from) && asked.family == AF_INET)
 		put_address(e, AF_INET, &asked.flow, bpf_ntohs(asked.port));
-	bpf_ringbuf_submit(e, wake_flags(waiting));
+	ring__submit(&room, e);
 }
 
 SEC("tp_btf/sys_exit")

@@ -26,7 +26,8 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	struct builder b = {};
 	struct process_exit *e;
 	u32 one = 1;
-	u64 now, sequence, waiting;
+	struct reservation room;
+	u64 now, sequence;
 
 	pt_regs__learn(task);
 	if (signal->live.counter || (task->flags & PF_KTHREAD))
@@ -43,7 +44,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	if (task->mm && !is_known(task) && scratch__own(&b))
 		introduce(&b, task);
 	sequence = next_sequence();
-	e = ring__reserve(sizeof(*e), EVENT_PROCESS_EXIT, &waiting);
+	e = ring__reserve(&room, sizeof(*e), EVENT_PROCESS_EXIT);
 	if (!e)
 		goto ended;
 	header__fill(&e->header, EVENT_PROCESS_EXIT, PROGRAM_process_exit, sizeof(*e));
@@ -55,7 +56,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	/* wait(2) tells the group's code when one was set (exit_group, a signal), else the leader's own. */
 	e->status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
 	e->unused = 0;
-	bpf_ringbuf_submit(e, wake_flags(waiting));
+	ring__submit(&room, e);
 ended:
 	known__put(key.pid, key.start, KNOWN_ENDED);
 	return 0;

@@ -13,7 +13,7 @@ int BPF_PROG(process_fork, struct task_struct *origin, struct task_struct *child
 {
 	struct builder b = {};
 	struct process_fork *e;
-	u64 waiting;
+	struct reservation room;
 
 	if (child->pid != child->tgid || (origin->flags & PF_KTHREAD))
 		return 0;
@@ -21,7 +21,7 @@ int BPF_PROG(process_fork, struct task_struct *origin, struct task_struct *child
 		return 0;
 	if (!attempt(EVENT_PROCESS_FORK, origin->tgid))
 		return 0;
-	e = ring__reserve(sizeof(*e), EVENT_PROCESS_FORK, &waiting);
+	e = ring__reserve(&room, sizeof(*e), EVENT_PROCESS_FORK);
 	if (!e)
 		return 0;
 	header__fill(&e->header, EVENT_PROCESS_FORK, PROGRAM_NONE, sizeof(*e));
@@ -34,7 +34,7 @@ int BPF_PROG(process_fork, struct task_struct *origin, struct task_struct *child
 	e->origin_exec_id = origin->self_exec_id;
 	e->origin_pid = origin->tgid;
 	e->unused = 0;
-	bpf_ringbuf_submit(e, wake_flags(waiting));
+	ring__submit(&room, e);
 	remember(child, child->self_exec_id);
 	return 0;
 }

@@ -84,12 +84,13 @@ __noinline int process_namespace__report(struct change *change)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct process_namespace_change *e;
-	u64 waiting, sequence;
+	struct reservation room;
+	u64 sequence;
 
 	if (!change || !attempt_by(EVENT_PROCESS_NAMESPACE_CHANGE, task, bpf_ktime_get_boot_ns()))
 		return 0;
 	sequence = next_sequence();
-	e = ring__reserve(sizeof(*e), EVENT_PROCESS_NAMESPACE_CHANGE, &waiting);
+	e = ring__reserve(&room, sizeof(*e), EVENT_PROCESS_NAMESPACE_CHANGE);
 	if (!e)
 		return 0;
 	header__fill(&e->header, EVENT_PROCESS_NAMESPACE_CHANGE, change->program, sizeof(*e));
@@ -105,7 +106,7 @@ __noinline int process_namespace__report(struct change *change)
 	e->result = change->result;
 	e->now = change->now;
 	e->before = change->before;
-	bpf_ringbuf_submit(e, wake_flags(waiting));
+	ring__submit(&room, e);
 	return 0;
 }
 
