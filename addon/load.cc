@@ -12,7 +12,7 @@
 
 namespace {
 
-constexpr size_t kEnvironmentNames = 8;  // ebpf/lib/task.h
+constexpr size_t kEnvironmentNames = 8;  // ebpf/lib/environment.h, as what is below
 constexpr size_t kEnvironmentNameMax = 32;
 constexpr size_t kSampleStride = 8;
 constexpr int kSampleBits = 12;

@@ -112,7 +112,7 @@ export function processId(text: string): number {
   return pid;
 }
 
-/** The programs compare NAME= in 32 bytes, for at most 8 names (ebpf/lib/task.h). */
+/** The programs compare NAME= in 32 bytes, for at most 8 names (ebpf/lib/environment.h). */
 const VARIABLES_MAX = 8;
 const VARIABLE_BYTES_MAX = 31;
 

@@ -10,7 +10,7 @@ const { who } = processExec;
 
 /**
  * As many processes as a busy host has alive, twice over: about 1.5 KiB each, 48 MiB at the worst. The kernel's map of
- * known processes (ebpf/lib/task.h) holds twice as many.
+ * known processes (ebpf/lib/known.h) holds twice as many.
  */
 const PROCESSES_MAX = 32_768;
 /** Exited processes are kept for results that arrive in softirq after the exit record. */
