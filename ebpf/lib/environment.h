@@ -175,7 +175,7 @@ static long environment__row(u32 i, struct environment_search *w)
 #define ENVIRONMENT_FOUND (1u << 31)
 __noinline u64 environment__search(u32 slot, u32 at, u32 stop, u32 inside)
 {
-	struct environment_search s = { .slot = slot, .at = at, .stop = stop, .inside = inside };
+	struct environment_search s = { .slot = slot, .at = at, .stop = stop, .inside = inside, .exact = at };
 	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
 
 	if (!scratch)

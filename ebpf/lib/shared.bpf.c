@@ -19,7 +19,7 @@ static __always_inline struct task_struct *current(void)
 int who__put(struct who *who)
 {
 	if (who)
-		who__fill(who, current());
+		who__fill(who, bpf_get_current_task_btf());
 	return 0;
 }
 
