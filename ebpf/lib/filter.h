@@ -74,7 +74,7 @@ static __always_inline enum decision filter__task(u32 type, struct task_struct *
 		d = decide(d, bpf_map_lookup_elem(&filter_uids, &uid), bit);
 	}
 	if (filters & FILTER_CGROUP) {
-		u64 id = who__cgroup(task);
+		u64 id = cgroup__current(task);
 
 		d = decide(d, bpf_map_lookup_elem(&filter_cgroups, &id), bit);
 	}

@@ -16,6 +16,11 @@ static __always_inline struct task_struct *current(void)
 	return CAST(bpf_get_current_task_btf());
 }
 
+u64 cgroup__id(void)
+{
+	return who__cgroup(current());
+}
+
 int who__put(struct who *who)
 {
 	if (who)

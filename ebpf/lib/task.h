@@ -109,7 +109,18 @@ static __always_inline void who__fill(struct who *who, struct task_struct *task)
 }
 
 /* Of the current task. (shared.bpf.c) */
+SHARED u64 cgroup__id(void);
 SHARED int who__put(struct who *who);
+
+/* `task` is the current one. */
+static __always_inline u64 cgroup__current(struct task_struct *task)
+{
+#ifdef AGENTSMITH_LEGACY
+	return who__cgroup(task);
+#else
+	return cgroup__id();
+#endif
+}
 
 /* `task` is the current one. */
 static __always_inline void who__current(struct who *who, struct task_struct *task)
