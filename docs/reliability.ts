@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { sumOf } from '../src/health/status.ts';
-import type { ChaosRow, Soak } from '../test/support/chaos-outcomes.ts';
+import type { ChaosRow, Course, Soak } from '../test/support/chaos-outcomes.ts';
 
 const number = (value: number) => value.toLocaleString('en');
 
@@ -40,16 +40,17 @@ function table(rows: readonly ChaosRow[]): string {
 }
 
 function soaked(soak: Soak): string {
-  const { minutes, rate, events, lost, cpuPercent, resident, own, mibAnHour, error, isFlat, note } = soak;
-  const range = ([least, most]: readonly [number, number]) => `${least.toFixed(0)} to ${most.toFixed(0)} MiB`;
-  const growth = `${mibAnHour < 0 ? '−' : '+'}${Math.abs(mibAnHour).toFixed(1)} ± ${error.toFixed(1)} MiB an hour`;
+  const { minutes, rate, events, lost, cpuPercent, resident, own, isFlat, note } = soak;
+  const told = ({ least, most, growth, error }: Course) =>
+    `${least.toFixed(1)} to ${most.toFixed(1)} MiB, ${growth < 0 ? '−' : '+'}${Math.abs(growth).toFixed(2)} ± ${error.toFixed(2)} MiB an hour`;
   return `## Memory over time
 
 \`npm run soak\` (an hour, or \`-- --minutes N\`) runs the agent under a steady load of connections, DNS queries, files and programs,
-and fits a line through the memory that it has allocated (RssAnon) behind the first quarter. What is resident beside that are pages
-of files, node's own and the ring's, that the kernel maps and takes back as it likes. The last run that was written:
-${minutes} minutes, ${rate.toFixed(0)} events/s, ${number(events)} delivered, ${number(lost)} lost, ${cpuPercent.toFixed(1)} % of a core; ${range(own)} of its own, ${range(resident)} resident;
-${growth}: ${isFlat ? 'flat' : '**not flat**'} (less than half a percent an hour, or less than two standard errors).
+behind two minutes at ten times the rate, and fits a line through the memory that is resident behind the first quarter. It is flat when
+it grows by less than half a percent an hour, or by less than two standard errors. Of it the agent's own is what it has allocated
+(RssAnon); the rest are pages of files, node's own and the ring's. The last run that was written: ${minutes} minutes, ${rate.toFixed(0)} events/s,
+${number(events)} delivered, ${number(lost)} lost, ${cpuPercent.toFixed(1)} % of a core; resident ${told(resident)}: ${isFlat ? 'flat' : '**not flat**'};
+its own ${told(own)}.
 ${note === undefined ? '' : `${note}\n`}
 `;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Course } from '../support/chaos-outcomes.ts';
 
 /** A straight line through points: y for each x, and the standard error of that. */
 export interface Line {
@@ -33,8 +34,14 @@ export function line(points: readonly (readonly [x: number, y: number])[]): Line
   return { slope, error: Math.sqrt(rest / (n - 2) / xx) };
 }
 
-/** Whether what was measured grows: more than {@link FLAT} an hour, and more than chance (two standard errors). */
-export function isFlat({ slope, error }: Line, sizes: readonly number[]): boolean {
-  const mean = sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
-  return slope * 60 <= FLAT * mean || slope <= 2 * error;
+/** @param points minutes, MiB */
+export function course(points: readonly (readonly [x: number, y: number])[]): Course {
+  const sizes = points.map(([, size]) => size);
+  const { slope, error } = line(points);
+  return { least: Math.min(...sizes), most: Math.max(...sizes), growth: slope * 60, error: error * 60 };
+}
+
+/** Whether what was measured stays: it grows by {@link FLAT} an hour at most, or by no more than chance (two standard errors). */
+export function isFlat({ least, most, growth, error }: Course): boolean {
+  return growth <= (FLAT * (least + most)) / 2 || growth <= 2 * error;
 }

@@ -20,10 +20,10 @@ import { parseArgs } from 'node:util';
 import { askAgents } from '../../src/health/control-socket.ts';
 import type { AgentStatus } from '../../src/health/status.ts';
 import { Acknowledged } from '../bench/acknowledged.ts';
-import { SOAK, type Soak } from '../support/chaos-outcomes.ts';
+import { type Course, SOAK, type Soak } from '../support/chaos-outcomes.ts';
 import { Cli } from '../support/cli.ts';
 import { Deeds } from './deeds.ts';
-import { isFlat, line } from './slope.ts';
+import { course, isFlat } from './slope.ts';
 
 const RATE = 200;
 const WARM_UP = { rate: 10 * RATE, seconds: 120 };
@@ -77,10 +77,8 @@ const started = performance.now();
 const load = deeds.run('mixed', RATE, minutes * 60, files);
 let isOver = false;
 load.finally(() => (isOver = true)).catch(() => {});
-/** [minutes, MiB of its own] */
-const samples: [number, number][] = [];
-/** [least, most], MiB. */
-const resident: [number, number] = [Number.POSITIVE_INFINITY, 0];
+/** [minutes, MiB] */
+const samples: Record<'resident' | 'own', [number, number][]> = { resident: [], own: [] };
 let told = 0;
 try {
   while (!isOver) {
@@ -89,9 +87,8 @@ try {
     const at = (performance.now() - started) / 60_000;
     // What a process needs at its beginning is no leak.
     if (at > minutes / 4) {
-      samples.push([at, now.own]);
-      resident[0] = Math.min(resident[0], now.resident);
-      resident[1] = Math.max(resident[1], now.resident);
+      samples.resident.push([at, now.resident]);
+      samples.own.push([at, now.own]);
     }
     if (Math.floor(at) > told) {
       told = Math.floor(at);
@@ -102,30 +99,27 @@ try {
     }
   }
   await load;
-  const { process: own, totals } = await status();
-  const fit = line(samples);
-  const sizes = samples.map(([, size]) => size);
+  const { process: used, totals } = await status();
+  const [resident, own] = [course(samples.resident), course(samples.own)];
   const events = totals.exported - before.totals.exported;
   const soak: Soak = {
     minutes,
     rate: events / (minutes * 60),
     events,
     lost: totals.lost,
-    cpuPercent: ((own.cpuTime - before.process.cpuTime) / (minutes * 60)) * 100,
+    cpuPercent: ((used.cpuTime - before.process.cpuTime) / (minutes * 60)) * 100,
     resident,
-    own: [Math.min(...sizes), Math.max(...sizes)],
-    mibAnHour: fit.slope * 60,
-    error: fit.error * 60,
-    isFlat: isFlat(fit, sizes),
+    own,
+    isFlat: isFlat(resident),
     ...(values.note !== undefined && { note: values.note }),
   };
-  const range = ([least, most]: readonly [number, number]) => `${least.toFixed(1)} to ${most.toFixed(1)} MiB`;
+  const described = ({ least, most, growth, error }: Course) =>
+    `${least.toFixed(1)} to ${most.toFixed(1)} MiB, ${growth.toFixed(2)} ± ${error.toFixed(2)} MiB an hour`;
   console.log(
-    `${minutes} min, ${soak.rate.toFixed(0)} events/s, ${soak.lost} lost; behind the first quarter ${range(soak.own)} of its own, ${range(resident)} resident`,
+    `${minutes} min, ${soak.rate.toFixed(0)} events/s, ${soak.lost} lost; behind the first quarter`,
   );
-  console.log(
-    `its own memory ${soak.mibAnHour.toFixed(2)} ± ${soak.error.toFixed(2)} MiB an hour: ${soak.isFlat ? 'flat' : 'NOT FLAT'}`,
-  );
+  console.log(`resident ${described(resident)}: ${soak.isFlat ? 'flat' : 'NOT FLAT'}`);
+  console.log(`of it its own ${described(own)}`);
   if (values.write) writeFileSync(SOAK, `${JSON.stringify(soak, null, 2)}\n`);
   process.exitCode = soak.isFlat && soak.lost === 0 ? 0 : 1;
 } finally {

@@ -26,6 +26,16 @@ export interface ChaosRow {
   readonly rss: number;
 }
 
+/** A size over time. */
+export interface Course {
+  /** MiB. */
+  readonly least: number;
+  readonly most: number;
+  /** Of a line through it, MiB an hour, and the standard error of that. */
+  readonly growth: number;
+  readonly error: number;
+}
+
 /** What `npm run soak -- --write` measured. */
 export interface Soak {
   readonly minutes: number;
@@ -34,13 +44,10 @@ export interface Soak {
   readonly events: number;
   readonly lost: number;
   readonly cpuPercent: number;
-  /** Behind the first quarter, MiB: what is resident, and of it what the agent has allocated; [least, most]. */
-  readonly resident: readonly [number, number];
-  readonly own: readonly [number, number];
-  /** Growth of its own memory. */
-  readonly mibAnHour: number;
-  /** Its standard error. */
-  readonly error: number;
+  /** Behind the first quarter: what is resident, and of it what the agent has allocated. */
+  readonly resident: Course;
+  readonly own: Course;
+  /** What is resident. */
   readonly isFlat: boolean;
   /** What else has to be known of the run. */
   readonly note?: string;

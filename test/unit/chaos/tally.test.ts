@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The judge of test/chaos: what it would find if something were missing, twice or new. What it found: results.json.
 import assert from 'node:assert/strict';
-import { isFlat, line } from '../../chaos/slope.ts';
+import { course, isFlat, line } from '../../chaos/slope.ts';
 import { type Arrival, Tally } from '../../chaos/tally.ts';
 import { readChaos } from '../../support/chaos-outcomes.ts';
 
@@ -77,11 +77,7 @@ describe('the verdict of the soak', () => {
       i / 12,
       140 + (grow * i) / 12 + noise * Math.sin(i * 12.9898),
     ]);
-  const verdict = (points: readonly [number, number][]) =>
-    isFlat(
-      line(points),
-      points.map(([, y]) => y),
-    );
+  const verdict = (points: readonly [number, number][]) => isFlat(course(points));
 
   it('tells growth from noise', () => {
     assert.ok(Math.abs(line(samples(0.5, 0)).slope - 0.5) < 1e-9);
