@@ -7,8 +7,8 @@
  * A block is searched by samples: of each word its first four bytes. Whatever it begins at, a name of eleven bytes or more
  * ("LD_PRELOAD=") has such four within its first eleven, and the loader has a table of what they may be, by their hash. One
  * that is in the table, by chance or not, has its row searched for the NULs between the strings, a word at a time. So is all
- * of the block when a shorter name is wanted. Of a kilobyte this takes half of what the search for NULs does, of which each
- * is a branch that nobody can foretell.
+ * of the block when a shorter name is wanted: each NUL is a branch that nobody can foretell, and they were a quarter of the
+ * exec handler.
  */
 #ifndef AGENTSMITH_ENVIRONMENT_H
 #define AGENTSMITH_ENVIRONMENT_H
