@@ -26,7 +26,10 @@ export class HookTimes {
   readonly count: number;
   readonly buckets: readonly number[];
 
-  /** @param words struct hook_times, @param runs of struct books, both summed over the CPUs */
+  /**
+   * @param words struct hook_times, summed over the CPUs
+   * @param runs those of struct books, summed likewise
+   */
   constructor(words: Float64Array, runs: number) {
     this.runs = runs;
     this.sum = words[0]! / 1e9;
