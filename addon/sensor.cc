@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <thread>
@@ -59,7 +60,8 @@ Napi::Function Sensor::Define(Napi::Env env) {
   return DefineClass(env, "Sensor", {
     InstanceMethod("hooks", &Sensor::Hooks), InstanceMethod("choose", &Sensor::Choose),
     InstanceMethod("verify", &Sensor::Verify), InstanceMethod("start", &Sensor::Start),
-    InstanceMethod("drain", &Sensor::Drain), InstanceMethod("sum", &Sensor::Sum),
+    InstanceMethod("drain", &Sensor::Drain), InstanceMethod("trim", &Sensor::Trim),
+    InstanceMethod("sum", &Sensor::Sum),
     InstanceMethod("ringUsed", &Sensor::RingUsed), InstanceMethod("lookup", &Sensor::Lookup),
     InstanceMethod("exclude", &Sensor::Exclude), InstanceMethod("set", &Sensor::Set),
     InstanceMethod("update", &Sensor::Update), InstanceMethod("delete", &Sensor::Delete),
@@ -247,11 +249,23 @@ size_t Sensor::Fill() {
     at += (size + BPF_RINGBUF_HDR_SZ + 7) & ~7ul;
   }
   __atomic_store_n(consumer_, at, __ATOMIC_RELEASE);
+  peak_ = std::max(peak_, filled);
   return filled;
 }
 
 Napi::Value Sensor::Drain(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), objects_.empty() ? 0 : Fill());
+}
+
+/** trim(): pages of the buffer that no drain since the last call filled are zero again, and take no memory. */
+Napi::Value Sensor::Trim(const Napi::CallbackInfo& info) {
+  const size_t page = sysconf(_SC_PAGESIZE);
+  const uintptr_t from = (reinterpret_cast<uintptr_t>(bytes_) + peak_ + page - 1) & ~(page - 1);
+  const uintptr_t to = (reinterpret_cast<uintptr_t>(bytes_) + kBatchBytes + kRecordMax) & ~(page - 1);
+  if (from < to) madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
+  peak_ = 0;
+  malloc_trim(0);
+  return info.Env().Undefined();
 }
 
 void Sensor::StartTick(uint64_t ms) {

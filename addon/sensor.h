@@ -22,6 +22,7 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   Napi::Value Verify(const Napi::CallbackInfo& info);
   Napi::Value Start(const Napi::CallbackInfo& info);
   Napi::Value Drain(const Napi::CallbackInfo& info);
+  Napi::Value Trim(const Napi::CallbackInfo& info);
   Napi::Value Sum(const Napi::CallbackInfo& info);
   Napi::Value RingUsed(const Napi::CallbackInfo& info);
   Napi::Value Lookup(const Napi::CallbackInfo& info);
@@ -75,6 +76,7 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
 
   Napi::Reference<Napi::ArrayBuffer> buffer_;
   uint8_t* bytes_ = nullptr;
+  size_t peak_ = 0;         // of it so much was filled at once, since the last trim()
   Napi::FunctionReference on_batch_;
   Napi::AsyncContext* context_ = nullptr;
   bool slow_ = false;       // the first record wakes us

@@ -48,7 +48,8 @@ function soaked(soak: Soak): string {
 \`npm run soak\` (an hour, or \`-- --minutes N\`) runs the agent under a steady load of connections, DNS queries, files and programs,
 behind two minutes at ten times the rate, and fits a line through the memory that is resident behind the first quarter. It is flat when
 it grows by less than half a percent an hour, or by less than two standard errors. Of it the agent's own is what it has allocated
-(RssAnon); the rest are pages of files, node's own and the ring's. The last run that was written: ${minutes} minutes, ${rate.toFixed(0)} events/s,
+(RssAnon); the rest are pages of files, node's own and the ring's. What a storm filled of the agent's buffers goes back when a minute
+has passed that did not need it. The last run that was written: ${minutes} minutes, ${rate.toFixed(0)} events/s,
 ${number(events)} delivered, ${number(lost)} lost, ${cpuPercent.toFixed(1)} % of a core; resident ${told(resident)}: ${isFlat ? 'flat' : '**not flat**'};
 its own ${told(own)}.
 ${note === undefined ? '' : `${note}\n`}

@@ -18,13 +18,20 @@ export const RECORDS_MAX = 16_384;
 /** A record waits for company no longer than this; a warning leaves with the next tick. */
 export const AGE_MS = 200;
 export const URGENT_AGE_MS = 20;
-/** Batch buffers kept for use again: two in flight, one filling, one in hand. */
-const SPARE_MAX = 4;
+/**
+ * Whole batches kept for use again: as many as a queue of 64 MiB holds. What is not kept stays resident until V8 collects it, and
+ * meanwhile others are allocated; what nobody needs any more goes with {@link Batches.trim}.
+ */
+const SPARE_MAX = 20;
+/** The same for copies, of which most have about the same size. */
+const COPIES_MAX = 4;
 /**
  * Copies of batches from this size on are kept for use again, too: at 5,000 events/s they would be 7 MiB a second, for which V8
  * looks through the whole heap every few seconds.
  */
 const COPY_MIN = 64 * 1024;
+/** A buffer of which so much more was filled than twice what is needed now is not worth another. */
+const SLACK = 256 * 1024;
 
 /** Resource and scope as they stand around the records, encoded once. */
 export interface Envelope {
@@ -68,6 +75,12 @@ export class Batches {
   #timer: NodeJS.Timeout | undefined;
   #urgent = false;
   readonly #observed = new Uint32Array(2);
+  /** Up to where the writer's buffer was ever filled: so much of it is resident. */
+  #touched = 0;
+  /** The same of all buffers since the last {@link trim}. */
+  #peak = 0;
+  /** The next batch gets another buffer. */
+  #isWorn = false;
 
   constructor(options: BatchesOptions) {
     this.#envelope = options.envelope;
@@ -157,6 +170,8 @@ export class Batches {
     out.copy(this.#envelope.schemaUrl, 0, this.#envelope.schemaUrl.length);
     const start = sealEnvelope(out.bytes, this.#headroom, out.at, this.#envelope);
     const whole = out.bytes.subarray(start, out.at);
+    this.#peak = Math.max(this.#peak, out.at);
+    this.#touched = Math.max(this.#touched, out.at);
     // A small batch is copied, so that what waits in a queue takes no more memory than its bytes.
     const keep = whole.length > REQUEST_MAX / 2;
     const batch: Batch = {
@@ -167,9 +182,27 @@ export class Batches {
     };
     // The next batch is open before this one is handed over: a full queue may append a record about its loss.
     this.#count = 0;
-    out.reset(keep ? (this.#spare.pop() ?? this.#allocate(REQUEST_MAX + RECORD_MAX)) : out.bytes);
+    if (keep || this.#isWorn) this.#refill();
     out.at = this.#headroom;
     this.#onBatch(batch);
+  }
+
+  /** The next batch goes into a buffer that was used before, or into a new one. */
+  #refill(): void {
+    const spare = this.#spare.pop();
+    this.#writer.reset(spare ?? this.#allocate(REQUEST_MAX + RECORD_MAX));
+    this.#touched = spare ? REQUEST_MAX : 0;
+    this.#isWorn = false;
+  }
+
+  /** To be called about once a minute: what a storm filled and no batch since the last call needed is let go. */
+  trim(): void {
+    const peak = this.#peak;
+    this.#peak = 0;
+    if (peak <= REQUEST_MAX / 2) this.#spare.length = 0;
+    const fitting = this.#copies.filter(({ length }) => length <= 2 * peak);
+    this.#copies.splice(0, Number.POSITIVE_INFINITY, ...fitting);
+    this.#isWorn = this.#touched > 2 * peak + SLACK;
   }
 
   /** The bytes in memory of their own: hardly more than they need, or of a batch before, and then they fill half at least. */
@@ -203,7 +236,7 @@ export class Batches {
     if (isWhole && this.#spare.length < SPARE_MAX) this.#spare.push(Buffer.from(buffer));
     if (isWhole) return;
     this.#copies.push(Buffer.from(buffer));
-    if (this.#copies.length > SPARE_MAX) this.#copies.shift();
+    if (this.#copies.length > COPIES_MAX) this.#copies.shift();
   }
 }
 

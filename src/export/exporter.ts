@@ -55,6 +55,8 @@ export interface Exporter {
   emit(record: ReadableEvent): void;
   /** What follows is in another request than what was before. */
   separate?(): void;
+  /** To be called about once a minute: memory that a storm took and nothing has needed since goes. */
+  trim?(): void;
   /** Sends what there is, for at most `withinMs`; what is left is counted as lost (shutdown). */
   shutdown(withinMs: number): Promise<void>;
   abort(): void;
@@ -343,6 +345,10 @@ export class FastExporter implements Exporter {
 
   separate(): void {
     this.#batches.close();
+  }
+
+  trim(): void {
+    this.#batches.trim();
   }
 
   async shutdown(withinMs: number): Promise<void> {

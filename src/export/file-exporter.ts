@@ -100,6 +100,10 @@ export class FileExporter implements Exporter {
     emit(this.#logger, record);
   }
 
+  trim(): void {
+    this.#batches.trim();
+  }
+
   async shutdown(withinMs: number): Promise<void> {
     this.#batches.close();
     this.#closed = true;

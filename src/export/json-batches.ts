@@ -96,6 +96,8 @@ export class JsonBatches {
 
   /** Buffers are not used again. */
   recycle(): void {}
+
+  trim(): void {}
 }
 
 function wrap({ head, tail }: JsonEnvelope, records: Uint8Array, types: Uint8Array): Batch {

@@ -284,6 +284,10 @@ export class LiveSensor implements Sensor {
     return this.#sensor.ringUsed();
   }
 
+  trim(): void {
+    this.#sensor.trim();
+  }
+
   known(): (pid: number, startLow: number, startHigh: number) => boolean {
     const [, sets] = this.#sensor.entries('known');
     // What cannot be read takes nothing away.

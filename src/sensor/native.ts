@@ -15,6 +15,8 @@ export interface NativeSensor {
   verify(): { readonly programs: readonly string[]; readonly globals: readonly string[] };
   start(onBatch: (bytes: number) => void): void;
   drain(): number;
+  /** What no drain since the last call filled of `buffer`, and what malloc holds for itself, goes back to the kernel. */
+  trim(): void;
   /** The words of a value of a per-CPU array, summed over the CPUs; false when the map has other values. */
   sum(map: string, key: number, out: Float64Array): boolean;
   ringUsed(): number;

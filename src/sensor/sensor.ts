@@ -103,6 +103,8 @@ export interface Sensor {
    * @returns what was found changed
    */
   refresh?(): readonly HookChange[];
+  /** To be called about once a minute: memory that a storm took and nothing has needed since goes back to the kernel. */
+  trim?(): void;
   /** Whether the kernel has introduced a process, by pid and start, and it lives: as it is now. A recording cannot say. */
   known?(): (pid: number, startLow: number, startHigh: number) => boolean;
   /** The kernel introduces this process again when it next acts. */

@@ -77,6 +77,23 @@ describe('the books', function () {
     });
   }
 
+  it('go on when the memory of a storm is given back', async function () {
+    watch = openWatch(this, { ringBytes: 1 << 20, start: false });
+    const storm = new Trigger('who', [], { stdin: 'pipe' });
+    await storm.next<Truth>();
+    await storm.do('storm 4000');
+    await storm.end();
+    watch.start();
+    await watch.run('process-exec');
+    const own = () => Number(/^RssAnon:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1]);
+    // Of the time before the first call the storm was a part.
+    watch.sensor.trim();
+    const before = own();
+    watch.sensor.trim();
+    assert.ok(before - own() > 500, `${before} kB and ${own()} kB of its own`);
+    expectExec(watch, await watch.run<ExecTruth>('process-exec'));
+  });
+
   it('refuse connections before they refuse processes when the ring is nearly full', async function () {
     watch = openWatch(this, { ringBytes: 64 << 10, start: false });
     watch.requires(this, 'agentsmith.network.connect');

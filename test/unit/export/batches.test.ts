@@ -242,6 +242,53 @@ describe('the memory of batches', () => {
     assert.notEqual(close(100).bytes.buffer, first.bytes.buffer, 'a tenth would keep all of it');
   });
 
+  describe('of a storm', () => {
+    /** A buffer that the storm has filled is about to be filled again; returns it. */
+    function storm({ batches, closed, fill }: ReturnType<typeof collect>) {
+      fill(8_000, 500);
+      batches.recycle(closed[0]!);
+      fill(8_000, 500);
+      batches.close();
+      return closed[0]!.bytes.buffer;
+    }
+    const minute = ({ batches, fill }: ReturnType<typeof collect>, count: number, size: number) => {
+      fill(count, size);
+      batches.close();
+      batches.trim();
+    };
+    /** The buffer that the next whole batch is in. */
+    const next = ({ closed, fill }: ReturnType<typeof collect>) => {
+      const from = closed.length;
+      fill(8_000, 500);
+      return closed[from]!.bytes.buffer;
+    };
+
+    it('goes when a minute has passed that did not need it', () => {
+      const all = collect();
+      const buffer = storm(all);
+      for (let i = 0; i < 3; i++) minute(all, 50, 1000);
+      assert.ok(next(all) !== buffer);
+    });
+
+    it('stays while storms go on', () => {
+      const all = collect();
+      const buffer = storm(all);
+      for (let i = 0; i < 3; i++) minute(all, 1800, 1000);
+      assert.ok(next(all) === buffer);
+    });
+
+    it('goes from what waits for use again, too', () => {
+      const all = collect();
+      const { batches, closed } = all;
+      minute(all, 1000, 1000);
+      const copy = closed[0]!;
+      batches.recycle(copy);
+      for (let i = 0; i < 3; i++) minute(all, 50, 1000);
+      minute(all, 1000, 1000);
+      assert.ok(closed.at(-1)!.bytes.buffer !== copy.bytes.buffer);
+    });
+  });
+
   it('is not taken back from halves, nor from batches of another', () => {
     const { batches, closed, fill } = collect();
     const other = collect();
