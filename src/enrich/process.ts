@@ -6,7 +6,9 @@ import { type RawEvent, WHO_WORDS } from '../decode/record.ts';
 import { decodeText, needsEscape } from '../decode/text.ts';
 import type { Writer } from '../otlp-writer.ts';
 import type { HostNamespaces } from '../sensor/sensor.ts';
+import { Ancestry, NO_ANCESTRY } from './ancestry.ts';
 import { type Block, encodeBlock, writeBlock } from './encode-block.ts';
+import type { Image } from './image.ts';
 import { Detail } from './process-block.ts';
 
 /** What the block takes from outside the process. */
@@ -15,18 +17,6 @@ export interface HostContext {
   readonly namespaces: HostNamespaces;
   /** User name of the host's passwd file. */
   userName(uid: number): string | undefined;
-}
-
-/** What a process runs since its last exec. */
-export interface Image {
-  readonly execIdLow: number;
-  readonly execIdHigh: number;
-  readonly path: string;
-  /** Last component of the path. */
-  readonly name: string;
-  readonly escaped: boolean;
-  readonly memfd: boolean;
-  readonly deleted: boolean;
 }
 
 const { who } = processExec;
@@ -48,13 +38,13 @@ export class Process {
   image: Image | undefined;
   /** The image before the last exec, for results that arrive late. */
   previous: Image | undefined;
-  /** `pid:name` of the ancestors when the process was born, nearest first, at most 16. */
-  ancestry: readonly string[] = [];
+  /** The ancestors when the process was born, at most 16. */
+  ancestry: Ancestry = NO_ANCESTRY;
   exited = false;
   /** Within the tree that `--tree` asks for. */
   selected = true;
   #created = -1;
-  #children: readonly string[] | undefined;
+  #children: Ancestry | undefined;
   readonly #blocks: (Block | undefined)[] = [undefined, undefined, undefined];
 
   constructor(event: RawEvent) {
@@ -66,6 +56,18 @@ export class Process {
     this.#at = wordsUsed;
     wordsUsed += WHO_WORDS;
     event.copyWho(this.#words, this.#at);
+  }
+
+  /** From now on it is the process of the event; of the one that it was nothing stays. */
+  reuse(event: RawEvent): this {
+    event.copyWho(this.#words, this.#at);
+    this.image = this.previous = undefined;
+    this.ancestry = NO_ANCESTRY;
+    this.exited = false;
+    this.selected = true;
+    this.#created = -1;
+    this.changed();
+    return this;
   }
 
   /** Takes over what the event tells of its process; blocks are encoded again when that is anything new. */
@@ -149,9 +151,11 @@ export class Process {
   }
 
   /** `ancestry` of the children that are born now; they share it. */
-  ancestryOfChildren(name: string | undefined, max: number): readonly string[] {
-    this.#children ??= [name ? `${this.pid}:${name}` : `${this.pid}`, ...this.ancestry.slice(0, max - 1)];
-    return this.#children;
+  ancestryOfChildren(name: string | undefined, max: number): Ancestry {
+    return (this.#children ??= new Ancestry([
+      name ? `${this.pid}:${name}` : `${this.pid}`,
+      ...this.ancestry.labels.slice(0, max - 1),
+    ]));
   }
 
   /** The encoded block; encoded once and again after {@link changed}. */

@@ -19,7 +19,7 @@ import { findTokens } from './secret-tokens.ts';
  * speak of secrets (--password-file, --no-password, token_count=3) and values that are none (true, $TOKEN in a
  * script) stay. What has neither a telling name nor a telling shape (`htpasswd -b file user x`) cannot be found.
  *
- * The cost: most command lines hold no secret and cost one pass without a branch (`suspects`). For the others the
+ * The cost: most command lines hold no secret and cost one pass without a branch (`survey`). For the others the
  * work is linear in the length, whatever a hostile caller writes: no pattern has an unbounded repetition (a unit test
  * reads their sources), each is tried from left to right, and the ends of values are found by plain forward scans
  * that the next search continues behind.
@@ -39,10 +39,18 @@ const SUSPECTS: readonly (readonly string[])[] = [
   ['^-u', '^-p', '^-a', '^-w', '^-P', '^-U', '^-b', '--u'], // short options of secret-commands.ts, curl's --user
 ];
 const ROWS = SUSPECTS.length;
-const ALL_ROWS = (1 << ROWS) - 1;
+/** Rows at their first place, and the two bits that a byte has by itself. */
+const FIRST = ((1 << ROWS) - 1) | (3 << 30);
+const AT_SIGN = 1 << 30;
+/** The sign of the result. */
+const NOT_ASCII = 1 << 31;
+/** A whole word of some row, or an @. */
+const SUSPECT = (((1 << ROWS) - 1) << (2 * ROWS)) | AT_SIGN;
 
-/** For each byte, at which of three places of which row it may stand: 3 × 10 bits. */
-const PLACES = new Int32Array(256);
+/** For each byte, at which of three places of which row it may stand: 3 × 10 bits; and what it is by itself. */
+const PLACES = Int32Array.from({ length: 256 }, (_, byte) =>
+  byte === 0x40 ? AT_SIGN : byte > 127 ? NOT_ASCII : 0,
+);
 for (const [row, words] of SUSPECTS.entries()) {
   for (const word of words) {
     for (let place = 0; place < 3; place++) {
@@ -61,14 +69,37 @@ function variants(word: string, place: number): readonly string[] {
 const NOTHING: readonly number[] = Object.freeze([]);
 
 /**
- * Finds the secrets in a command line.
- *
- * @param argv the arguments with a NUL between them, one char per byte (latin1)
- * @returns [start, end, start, end, …] in bytes: ascending, not overlapping, never across a NUL; one shared frozen
- *   empty array when there are none
+ * Reads a text once, for all rows at the same time: about 1.5 ns a byte, where an alternation of words costs twice that.
+ * What it finds is for {@link findSecrets} and {@link onlyAscii}.
  */
-export function findSecrets(argv: string): readonly number[] {
-  if (!suspects(argv)) return NOTHING;
+export function survey(bytes: Uint8Array, start: number, end: number): number {
+  let state = 0;
+  let hits = 0;
+  for (let i = start; i < end; i++) {
+    state = ((state << ROWS) | FIRST) & PLACES[bytes[i]!]!;
+    hits |= state;
+  }
+  return hits;
+}
+
+/** Whether a text is nothing but ASCII. */
+export const onlyAscii = (found: number): boolean => found >= 0;
+
+/**
+ * Finds the secrets in a command line: arguments with a NUL between them.
+ *
+ * @param surveyed what {@link survey} said of these bytes
+ * @returns [start, end, start, end, …] in bytes from `start` on: ascending, not overlapping, never across a NUL; one
+ *   shared frozen empty array when there are none
+ */
+export function findSecrets(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  surveyed: number = survey(bytes, start, end),
+): readonly number[] {
+  if ((surveyed & SUSPECT) === 0) return NOTHING;
+  const argv = bytes.toString('latin1', start, end);
   const found: number[] = [];
   findNamedSecrets(argv, found);
   findCommandSecrets(argv, found);
@@ -76,24 +107,12 @@ export function findSecrets(argv: string): readonly number[] {
   return found.length === 0 ? NOTHING : merge(found);
 }
 
-/**
- * Whether an environment variable holds a secret: by its name, or because its value contains one.
- *
- * @param value one char per byte (latin1)
- */
-export function isSecretVariable(name: string, value: string): boolean {
-  return value !== '' && (isSecretName(name, value) || findSecrets(value).length > 0);
-}
-
-/** Bit-parallel search for all rows at once: about 1.5 ns a byte, where an alternation of words costs twice that. */
-function suspects(text: string): boolean {
-  let state = 0;
-  let hits = 0;
-  for (let i = 0; i < text.length; i++) {
-    state = ((state << ROWS) | ALL_ROWS) & PLACES[text.charCodeAt(i)]!;
-    hits |= state;
-  }
-  return hits >>> (2 * ROWS) !== 0 || text.includes('@');
+/** Whether an environment variable holds a secret: by its name, or because its value, these bytes, contains one. */
+export function isSecretVariable(name: string, bytes: Buffer, start: number, end: number): boolean {
+  if (start === end) return false;
+  return (
+    isSecretName(name, bytes.toString('latin1', start, end)) || findSecrets(bytes, start, end).length > 0
+  );
 }
 
 /** Orders the pairs and joins those that overlap or touch: rules know nothing of each other. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Field, RawEvent } from '../decode/record.ts';
-import { decodeText, eachString, isAscii, needsEscape } from '../decode/text.ts';
-import { findSecrets } from '../enrich/redact.ts';
+import { decodeText, eachString, needsEscape } from '../decode/text.ts';
+import { findSecrets, onlyAscii, survey } from '../enrich/redact.ts';
 import { key } from '../otlp-bytes.ts';
 import type { Column, Notes } from './column.ts';
 
@@ -9,6 +9,7 @@ import type { Column, Notes } from './column.ts';
 export const MARK = '[redacted]';
 /** A summary shows this much of the arguments. */
 const SUMMARY_CHARACTERS = 200;
+const NONE: readonly number[] = [];
 const NO_NOTES: Notes = { name: '', escaped: [], redacted: [] };
 
 /**
@@ -18,15 +19,16 @@ const NO_NOTES: Notes = { name: '', escaped: [], redacted: [] };
 export function commandArgs(field: Field, redact: boolean): Column {
   // Body and attribute ask for the same record one after the other.
   let serial = -1;
-  let secrets: readonly number[] = [];
+  let secrets = NONE;
   let isPlain = false;
   const look = (event: RawEvent) => {
     if (event.serial === serial) return;
     serial = event.serial;
     const start = event.textStart(field);
     const end = start + event.textLength(field);
-    secrets = redact ? findSecrets(event.bytes.toString('latin1', start, end)) : [];
-    isPlain = secrets.length === 0 && isAscii(event.bytes, start, end);
+    const found = survey(event.bytes, start, end);
+    secrets = redact ? findSecrets(event.bytes, start, end, found) : NONE;
+    isPlain = secrets.length === 0 && onlyAscii(found);
   };
   const read = (event: RawEvent, notes: Notes) => {
     look(event);

@@ -281,6 +281,8 @@ function spreadKey(name: string): Key {
   return found;
 }
 
+const isKey = ([name]: readonly [string, AttributeValue]) => /^[\x21-\x7e]{1,127}$/.test(name);
+
 /**
  * A spread's attributes. The names are the caller's own bytes: of one that comes twice the last counts, as for the
  * dynamic linker (OTLP forbids the same key twice), and what can be no key is left out.
@@ -291,8 +293,8 @@ function spreadOf(
   notes: Notes,
 ): Iterable<readonly [string, AttributeValue]> {
   const found = spread.read(event, notes);
-  if (found.length === 0) return found;
-  const values = new Map(found.filter(([name]) => /^[\x21-\x7e]{1,127}$/.test(name)));
+  if (found.length === 0 || (found.length === 1 && isKey(found[0]!))) return found;
+  const values = new Map(found.filter(isKey));
   if (values.size !== found.length) {
     for (const names of [notes.escaped, notes.redacted]) {
       const foreign = new Set(found.map(([name]) => name).filter((name) => !values.has(name)));

@@ -2,8 +2,8 @@
 import { EventType, ExecFlag, processExec as e } from '../decode/layout.gen.ts';
 import type { Field, RawEvent } from '../decode/record.ts';
 import { decodeText, eachString, needsEscape, PathText } from '../decode/text.ts';
-import type { Process } from '../enrich/process.ts';
 import { isSecretVariable } from '../enrich/redact.ts';
+import { digitCount, key, type Packed, packed } from '../otlp-bytes.ts';
 import type { AttributeValue } from '../otlp-writer.ts';
 import * as at from '../semconv.ts';
 import { type Column, type Condition, computed, constant, errno, flag, int, when } from './column.ts';
@@ -21,16 +21,29 @@ const S_IFMT = 0o170000;
 const S_IFIFO = 0o010000;
 const S_IFSOCK = 0o140000;
 
+/** What a pipe or socket without a place is shown as. */
+interface Unplaced {
+  readonly name: 'pipe' | 'socket';
+  readonly bytes: Packed;
+}
+const unplaced = (name: Unplaced['name']): Unplaced => ({ name, bytes: packed(Buffer.from(`${name}:[`)) });
+const [PIPE, SOCKET] = [unplaced('pipe'), unplaced('socket')];
+
 /** What /proc/PID/fd/N shows: a path, `pipe:[inode]`, `socket:[inode]`, `anon_inode:[eventfd]`; absent when closed. */
 function descriptor(fd: Descriptor): Column {
-  const shown = computed('string', (event, _process, notes) => {
+  const turn = (event: RawEvent) =>
+    PathText.turn(event.bytes, event.textStart(fd.path), event.textLength(fd.path));
+  // It has an empty name, or the protocol's; one in a file system has a path.
+  const unplacedOf = (event: RawEvent, length: number): Unplaced | undefined => {
+    if (length === 0 || (length > 1 && PathText.bytes[0] === 0x2f)) return undefined;
     const kind = event.u32(fd.mode) & S_IFMT;
-    const length = PathText.turn(event.bytes, event.textStart(fd.path), event.textLength(fd.path));
+    return kind === S_IFIFO ? PIPE : kind === S_IFSOCK ? SOCKET : undefined;
+  };
+  const shown = computed('string', (event, _process, notes) => {
+    const length = turn(event);
     if (length === 0) return undefined;
-    // A pipe or socket without a place has an empty name, or the protocol's; one in a file system has a path.
-    const placed = length > 1 && PathText.bytes[0] === 0x2f;
-    if (kind === S_IFIFO && !placed) return `pipe:[${event.u64(fd.inode)}]`;
-    if (kind === S_IFSOCK && !placed) return `socket:[${event.u64(fd.inode)}]`;
+    const what = unplacedOf(event, length);
+    if (what) return `${what.name}:[${event.u64(fd.inode)}]`;
     if (needsEscape(PathText.bytes, 0, length)) notes.escaped.push(notes.name);
     const name = decodeText(PathText.bytes, 0, length);
     return name.startsWith('[') ? `anon_inode:${name}` : name;
@@ -39,10 +52,18 @@ function descriptor(fd: Descriptor): Column {
   return {
     ...shown,
     writer: (name) => {
+      const k = key(name);
       const [writePath, writeShown] = [asPath.writer(name), shown.writer(name)];
       return (event, process, out, notes) => {
-        const isPath = PathText.isRooted(event.bytes, event.textStart(fd.path), event.textLength(fd.path));
-        (isPath ? writePath : writeShown)(event, process, out, notes);
+        if (PathText.isRooted(event.bytes, event.textStart(fd.path), event.textLength(fd.path)))
+          return writePath(event, process, out, notes);
+        const what = unplacedOf(event, turn(event));
+        const inode = event.number64(fd.inode);
+        if (!what || inode > Number.MAX_SAFE_INTEGER) return writeShown(event, process, out, notes);
+        out.stringAttribute(k, what.bytes.length + digitCount(inode) + 1);
+        out.packed(what.bytes);
+        out.digits(inode);
+        out.byte(0x5d);
       };
     },
   };
@@ -62,7 +83,7 @@ const environment = (redact: boolean): Spread => ({
       if (equals < 0 || equals >= to) return;
       const variable = event.bytes.toString('latin1', from, equals);
       const name = at.ATTR_PROCESS_ENVIRONMENT_VARIABLE(variable);
-      const hide = redact && isSecretVariable(variable, event.bytes.toString('latin1', equals + 1, to));
+      const hide = redact && isSecretVariable(variable, event.bytes, equals + 1, to);
       if (hide) notes.redacted.push(name);
       else if (needsEscape(event.bytes, equals + 1, to)) notes.escaped.push(name);
       list.push([name, hide ? MARK : decodeText(event.bytes, equals + 1, to)]);
@@ -96,9 +117,14 @@ function givenPath(field: Field, base?: Field): Column {
   });
 }
 
-const ancestry = computed('string[]', (_event: RawEvent, process: Process) =>
-  process.ancestry.length > 0 ? process.ancestry : undefined,
-);
+const ancestry: Column = {
+  type: 'string[]',
+  read: (_event, { ancestry: { labels } }) => (labels.length > 0 ? labels : undefined),
+  writer: (name) => {
+    const k = key(name);
+    return (_event, process, out) => process.ancestry.write(k, out);
+  },
+};
 
 /** Of execve and execveat in each ABI: a kernel has those of its own architecture. */
 const CALLS = [

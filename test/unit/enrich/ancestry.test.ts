@@ -34,12 +34,12 @@ describe('ancestry', () => {
       introduction({ who: link(62), executable: '/bin/sh' }),
       fork({ who: link(63), originExecId: 62n }),
     );
-    assert.deepEqual(child!.ancestry, ['62:sh', '61:make', '60:bash', '50:sshd', '1:init']);
+    assert.deepEqual(child!.ancestry.labels, ['62:sh', '61:make', '60:bash', '50:sshd', '1:init']);
   });
 
   it('shows a parent without a known executable by its pid', () => {
     const [, child] = seen({}, connect({ who: link(70) }), connect({ who: link(71) }));
-    assert.deepEqual(child!.ancestry, ['70']);
+    assert.deepEqual(child!.ancestry.labels, ['70']);
   });
 
   it('ends after sixteen', () => {
@@ -47,9 +47,9 @@ describe('ancestry', () => {
       introduction({ who: link(100 + i), executable: `/bin/p${100 + i}` }),
     );
     const last = seen({}, ...chain).at(-1)!;
-    assert.equal(last.ancestry.length, 16);
-    assert.equal(last.ancestry[0], '128:p128');
-    assert.equal(last.ancestry[15], '113:p113');
+    assert.equal(last.ancestry.labels.length, 16);
+    assert.equal(last.ancestry.labels[0], '128:p128');
+    assert.equal(last.ancestry.labels[15], '113:p113');
   });
 
   it('ends after sixteen seeds too, whatever they say', () => {
@@ -57,7 +57,7 @@ describe('ancestry', () => {
       [60, { name: 'a', parent: 61 }],
       [61, { name: 'b', parent: 60 }],
     ]);
-    assert.equal(seen({ seeds: loop }, connect({ who: link(62, 60) }))[0]!.ancestry.length, 16);
+    assert.equal(seen({ seeds: loop }, connect({ who: link(62, 60) }))[0]!.ancestry.labels.length, 16);
   });
 
   it('stays that of the birth when the process is reparented: an orphan keeps where it came from', () => {
@@ -67,7 +67,7 @@ describe('ancestry', () => {
       fork({ who: link(62), originExecId: 61n }),
       connect({ who: { ...link(62, 1), execId: 61n } }),
     );
-    assert.equal(orphan!.ancestry[0], '61:make');
+    assert.equal(orphan!.ancestry.labels[0], '61:make');
   });
 
   it('of a child of an orphan goes through the orphan', () => {
@@ -78,7 +78,7 @@ describe('ancestry', () => {
       connect({ who: { ...link(62, 1) } }),
       fork({ who: link(63), originExecId: 62n }),
     ).at(-1)!;
-    assert.deepEqual(child.ancestry.slice(0, 2), ['62:daemon', '61:make']);
+    assert.deepEqual(child.ancestry.labels.slice(0, 2), ['62:daemon', '61:make']);
   });
 });
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which process an event belongs to and what is known of it; how its block looks: process.test.ts.
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import type { Process } from '../../../src/enrich/process.ts';
 import { Processes, type ProcessesOptions } from '../../../src/enrich/processes.ts';
 import { batchOf, connect, exec, exit, fork, introduction } from '../../support/records.ts';
@@ -135,7 +136,92 @@ describe('a reused pid', () => {
     see(introduction({ who: SHELL, executable: '/bin/sh' }));
     const child = see(fork({ who: { ...CHILD, parentStart: LATER.start }, originExecId: 7n }));
     assert.equal(child.image, undefined);
-    assert.deepEqual(child.ancestry, []);
+    assert.deepEqual(child.ancestry.labels, []);
+  });
+});
+
+describe('memory that is used again', () => {
+  it('shows nothing of the process that it was of', () => {
+    const { see } = processes();
+    const owner = { ...CHILD, parentPid: SHELL.pid, parentStart: SHELL.start };
+    see(introduction({ who: SHELL, executable: '/bin/sh' }));
+    for (let i = 0; i < 1100; i++) {
+      const who = { ...owner, pid: 10_000 + i };
+      see(
+        introduction({ who, executable: '/bin/before' }),
+        exec({ who: { ...who, execId: 8n } }),
+        exit({ who }),
+      );
+    }
+    for (let i = 0; i < 1100; i++) {
+      const who = { ...CHILD, pid: 20_000 + i, start: 9_000_000_000n, parentPid: 3, parentStart: 3n };
+      const process = see(connect({ who }));
+      const { image, previous, ancestry, exited, selected } = process;
+      assert.deepEqual(
+        [image, previous, ancestry.labels, exited, selected],
+        [undefined, undefined, [], false, true],
+      );
+      assert.equal(process.pid, who.pid);
+    }
+  });
+
+  it('is of one process at a time, whatever happens to a few process ids', () => {
+    const step = fc.record({
+      pid: fc.integer({ min: 5000, max: 5003 }),
+      act: fc.constantFrom('introduce', 'connect first', 'exec', 'exit', 'connect', 'late', 'sweep'),
+    });
+    interface Owner {
+      readonly who: { pid: number; start: bigint; parentPid: number; parentStart: bigint; execId: bigint };
+      path: string | undefined;
+      exited: boolean;
+    }
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const { known, see } = processes();
+        const owners = new Map<number, Owner>();
+        const formers = new Map<number, Owner>();
+        for (const [i, { pid, act }] of steps.entries()) {
+          const owner = owners.get(pid);
+          if (act === 'sweep') {
+            known.sweep((id, low) => owners.get(id)?.who.start === BigInt(low));
+            continue;
+          }
+          if (act === 'introduce' || act === 'connect first' || !owner) {
+            const who = {
+              pid,
+              start: BigInt(1000 + i),
+              parentPid: 1,
+              parentStart: 1n,
+              execId: BigInt(i + 1),
+            };
+            const path = act === 'introduce' ? `/bin/p${i}` : undefined;
+            if (owner) formers.set(pid, owner);
+            owners.set(pid, { who, path, exited: false });
+            const process = see(path ? introduction({ who, executable: path }) : connect({ who }));
+            assert.deepEqual([pathOf(process), process.exited], [path, false]);
+            continue;
+          }
+          if (act === 'exec' && !owner.exited) {
+            owner.path = `/bin/e${i}`;
+            owner.who.execId = BigInt(i + 1);
+            see(exec({ who: owner.who, executable: owner.path }));
+          }
+          if (act === 'exit') {
+            see(exit({ who: owner.who }));
+            owner.exited = true;
+          }
+          const asked = act === 'late' ? (formers.get(pid) ?? owner) : owner;
+          // Of one whose end was never told nothing is known once its pid has a new owner.
+          const isKnown = asked === owner || asked.exited;
+          const process = see(connect({ who: asked.who }));
+          assert.deepEqual(
+            [process.pid, process.startLow, pathOf(process), process.exited],
+            [pid, Number(asked.who.start), isKnown ? asked.path : undefined, isKnown && asked.exited],
+          );
+        }
+      }),
+      { numRuns: 3000 },
+    );
   });
 });
 

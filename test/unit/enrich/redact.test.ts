@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { findSecrets, isSecretVariable } from '../../../src/enrich/redact.ts';
+import * as redact from '../../../src/enrich/redact.ts';
 import { SCRIPT_WORD } from '../../../src/enrich/secret-commands.ts';
 import { NAME } from '../../../src/enrich/secret-names.ts';
 import { AWS_SECRET, PEM_BEGIN, TOKEN_PATTERNS } from '../../../src/enrich/secret-tokens.ts';
+
+/** Of one char per byte. */
+const findSecrets = (argv: string) => redact.findSecrets(Buffer.from(argv, 'latin1'), 0, argv.length);
 
 /** What a reader of the record sees: `…` where something was hidden. */
 function shown(argv: string): string {
@@ -166,6 +169,63 @@ const KEPT: readonly string[] = [
 
 const args = (text: string) => text.replaceAll(/(?<! )\|(?! )/g, '\0');
 
+const piece = fc.constantFrom(
+  ...[
+    'password',
+    'PASS',
+    'token',
+    'secret_key',
+    'Authorization',
+    'cookie',
+    'auth',
+    'aws_',
+    '=',
+    ':',
+    '%3d',
+    '\0',
+    ' ',
+  ],
+  ...[
+    '"',
+    "'",
+    '\\',
+    '\\"',
+    '-',
+    '--',
+    '@',
+    '://',
+    '/',
+    'x',
+    'à',
+    '\xa0',
+    ';',
+    '&',
+    '?',
+    '$A',
+    'curl',
+    'mysql',
+    'sh',
+    '-c',
+  ],
+  ...[
+    '-u',
+    '-p',
+    'Bearer ',
+    'eyJaaaa',
+    '.',
+    GITHUB,
+    AWS_ID,
+    AWS_KEY,
+    JWT,
+    '-----BEGIN PRIVATE KEY-----',
+    '-----END',
+  ],
+);
+const hostile = fc.oneof(
+  fc.array(piece, { maxLength: 60 }).map((pieces) => pieces.join('')),
+  fc.string({ unit: 'binary', maxLength: 200 }),
+);
+
 describe('findSecrets', () => {
   for (const [given, expected] of HIDDEN) {
     it(`hides the secret of ${JSON.stringify(given).slice(0, 80)}`, () => {
@@ -183,63 +243,6 @@ describe('findSecrets', () => {
     assert.equal(findSecrets('ls\0-l'), findSecrets('app\0--password-file\0x'));
     assert.throws(() => (findSecrets('ls') as number[]).push(1), TypeError);
   });
-
-  const piece = fc.constantFrom(
-    ...[
-      'password',
-      'PASS',
-      'token',
-      'secret_key',
-      'Authorization',
-      'cookie',
-      'auth',
-      'aws_',
-      '=',
-      ':',
-      '%3d',
-      '\0',
-      ' ',
-    ],
-    ...[
-      '"',
-      "'",
-      '\\',
-      '\\"',
-      '-',
-      '--',
-      '@',
-      '://',
-      '/',
-      'x',
-      'à',
-      '\xa0',
-      ';',
-      '&',
-      '?',
-      '$A',
-      'curl',
-      'mysql',
-      'sh',
-      '-c',
-    ],
-    ...[
-      '-u',
-      '-p',
-      'Bearer ',
-      'eyJaaaa',
-      '.',
-      GITHUB,
-      AWS_ID,
-      AWS_KEY,
-      JWT,
-      '-----BEGIN PRIVATE KEY-----',
-      '-----END',
-    ],
-  );
-  const hostile = fc.oneof(
-    fc.array(piece, { maxLength: 60 }).map((pieces) => pieces.join('')),
-    fc.string({ unit: 'binary', maxLength: 200 }),
-  );
 
   it('gives ordered ranges inside the text and never hides the border of an argument, whatever it reads', () => {
     fc.assert(
@@ -289,6 +292,47 @@ describe('findSecrets', () => {
     );
   }).timeout(20_000);
 });
+
+describe('survey', () => {
+  it('sees whether a text is ASCII', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), fc.nat(8), (bytes, start) => {
+        const isPlain = redact.onlyAscii(redact.survey(bytes, start, bytes.length));
+        assert.equal(
+          isPlain,
+          bytes.subarray(start).every((byte) => byte < 128),
+        );
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  it('passes over no text with a secret', () => {
+    const all = -1;
+    for (const [given] of HIDDEN) {
+      const bytes = Buffer.from(args(given));
+      assert.ok(redact.findSecrets(bytes, 0, bytes.length).length > 0);
+    }
+    fc.assert(
+      fc.property(hostile, (text) => {
+        const bytes = Buffer.from(`xx${text}`);
+        assert.deepEqual(
+          redact.findSecrets(bytes, 2, bytes.length),
+          redact.findSecrets(bytes, 2, bytes.length, all),
+        );
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+});
+
+const isSecretVariable = (name: string, value: string) =>
+  redact.isSecretVariable(
+    name,
+    Buffer.from(`${name}=${value}`),
+    name.length + 1,
+    name.length + 1 + value.length,
+  );
 
 describe('isSecretVariable', () => {
   it('knows a secret by the name of its variable', () => {
