@@ -90,25 +90,25 @@ const turned = Buffer.alloc(PATH_BYTES);
 
 /**
  * Turns a `struct path_text` round (leaf first, NUL after each component; an empty one at the end marks the root) into
- * `turned`. Returns the length; a path without leading slash is an object without a place, or the end of a path that
+ * `into`. Returns the length; a path without leading slash is an object without a place, or the end of a path that
  * is longer than 4096 bytes.
  */
-function turnPath(bytes: Uint8Array, start: number, length: number): number {
+function turnPath(bytes: Uint8Array, start: number, length: number, into: Buffer = turned): number {
   let end = start + Math.min(length, PATH_BYTES - 1);
   if (end === start) return 0;
   let at = 0;
   let rooted = bytes[end - 1] === 0 && (end - 1 === start || bytes[end - 2] === 0);
   if (rooted) end--;
   if (rooted && end === start) {
-    turned[0] = 0x2f;
+    into[0] = 0x2f;
     return 1;
   }
   while (end > start) {
     const stop = bytes[end - 1] === 0 ? end - 1 : end;
     let from = stop;
     while (from > start && bytes[from - 1] !== 0) from--;
-    if (rooted) turned[at++] = 0x2f;
-    for (let i = from; i < stop; i++) turned[at++] = bytes[i]!;
+    if (rooted) into[at++] = 0x2f;
+    for (let i = from; i < stop; i++) into[at++] = bytes[i]!;
     rooted = true;
     end = from;
   }
@@ -142,8 +142,7 @@ function joinPath(
   nameStart: number,
   nameLength: number,
 ): number {
-  let at = turnPath(bytes, start, length);
-  for (let i = 0; i < at; i++) joined[i] = turned[i]!;
+  let at = turnPath(bytes, start, length, joined);
   const end = nameStart + Math.min(nameLength, PATH_BYTES);
   if (end === nameStart) return at;
   // One slash between them, whoever brings it; without a directory the name stands alone.

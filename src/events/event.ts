@@ -158,9 +158,9 @@ function hookColumn({ hookOf }: RecordOptions): Column {
   );
 }
 
-/** Whether straight/generate.ts makes a function for the event: for those that come in floods. */
-export const isWrittenStraight = ({ highVolume, spread }: EventDefinition): boolean =>
-  highVolume === true && spread === undefined;
+/** Whether straight/generate.ts makes a function for the event: for those that come in floods, and for exec and exit. */
+export const isWrittenStraight = ({ highVolume, fullBlock }: EventDefinition): boolean =>
+  highVolume === true || fullBlock === true;
 
 /** Compiles a definition for the chosen options: every key and constant is encoded here, once. */
 export function runnable(definition: EventDefinition, options: RecordOptions): RunnableEvent {
@@ -186,6 +186,10 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
   const { clock } = host;
   const { severity } = definition;
   const severityOf = typeof severity === 'number' ? () => severity : severity.of;
+  const { spread } = definition;
+  const writeSpread = (event: RawEvent, out: Writer) => {
+    for (const [name, value] of spreadOf(spread!, event, notes)) out.attribute(spreadKey(name), value);
+  };
   const writeNotes = (out: Writer) => {
     if (notes.escaped.length > 0) out.attribute(escapedKey, notes.escaped);
     if (notes.redacted.length > 0) out.attribute(redactedKey, notes.redacted);
@@ -200,6 +204,7 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
     severityOf,
     writers: [...writeOwn, ...writeAlways],
     texts: definition.summary.map((part) => textOf(definition, part)),
+    spread: writeSpread,
     last(event, process, out) {
       for (const write of writeHooks) write(event, process, out, notes);
       writeNotes(out);
@@ -218,8 +223,7 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
         if (value !== undefined) attributes[name] = value;
       };
       own.forEach(add);
-      if (definition.spread)
-        Object.assign(attributes, Object.fromEntries(spreadOf(definition.spread, event, seen)));
+      if (spread) Object.assign(attributes, Object.fromEntries(spreadOf(spread, event, seen)));
       Object.assign(attributes, readBlock(process, detail, host));
       seen.escaped.push(...escapedInBlock(process, detail));
       behind.forEach(add);
@@ -249,10 +253,7 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
       out.byte(severityOf(event));
       writeBody?.(event, process, out);
       for (let i = 0; i < writeOwn.length; i++) writeOwn[i]!(event, process, out, notes);
-      if (definition.spread) {
-        for (const [name, value] of spreadOf(definition.spread, event, notes))
-          out.attribute(spreadKey(name), value);
-      }
+      if (spread) writeSpread(event, out);
       const escaped = process.writeBlock(detail, host, out);
       if (escaped.length > 0) notes.escaped.push(...escaped);
       for (let i = 0; i < writeBehind.length; i++) writeBehind[i]!(event, process, out, notes);

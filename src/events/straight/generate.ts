@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /*
- * Makes writers.gen.ts: for each event that comes in floods a function that writes its records without a call for each column.
+ * Makes writers.gen.ts: for each event that comes in floods, and for exec and exit, a function that writes its records without a call for each column.
  * A loop over closures is compiled once for all events, and costs some ten nanoseconds a closure; written out, a record costs
  * half (test/bench, pipeline.cpu.connect). Made when the agent is built and not when it runs: nothing there makes code.
  *
@@ -38,10 +38,15 @@ function writerOf(definition: EventDefinition): string {
       new ColumnBody(body, attribute, from + index, shown).write(column.writer.shape);
   };
   write(own, 0);
+  if (definition.spread) body.call('spread(event, out)');
   body.settle();
-  body.line('const { bytes, escaped } = process.block(detail, host);');
-  body.line('d.set(bytes, at);');
-  body.line('at += bytes.length;');
+  if (definition.fullBlock) {
+    body.call('const escaped = process.writeBlock(detail, host, out)');
+  } else {
+    body.line('const { bytes, escaped } = process.block(detail, host);');
+    body.line('d.set(bytes, at);');
+    body.line('at += bytes.length;');
+  }
   body.line('if (escaped.length > 0) notes.escaped.push(...escaped);');
   const [threads, rest] = [behind.slice(0, THREAD_COLUMNS), behind.slice(THREAD_COLUMNS)];
   body.block(`if (detail !== ${Detail.LEAN})`, () => write(threads, own.length));
@@ -69,7 +74,17 @@ function functionOf(name: string, body: Body, shown: ReadonlyMap<number, string>
       name: each,
       index: each.slice(1),
     }));
-  const parts = ['clock', 'detail', 'hasBody', 'hasHook', 'host', 'last', 'notes', 'severityOf'].filter(uses);
+  const parts = [
+    'clock',
+    'detail',
+    'hasBody',
+    'hasHook',
+    'host',
+    'last',
+    'notes',
+    'severityOf',
+    'spread',
+  ].filter(uses);
   const constants = [
     ...used('w').map(({ name: each, index }) => `  const ${each} = writers[${index}]!;`),
     ...used('t').map(({ name: each, index }) => `  const ${each} = texts[${index}]!;`),

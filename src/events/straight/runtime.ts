@@ -48,6 +48,8 @@ export interface StraightParts {
   /** The columns, own ones first; and those of the summary, by its parts. */
   readonly writers: readonly Write[];
   readonly texts: readonly Text[];
+  /** Writes the event's attributes whose names are not known beforehand, where it has some. */
+  spread(event: RawEvent, out: Writer): void;
   /** What stands behind all columns when there is anything. */
   last(event: RawEvent, process: Process, out: Writer): void;
 }
