@@ -6,7 +6,7 @@
  *
  * Without a name: all parts but `backends`, whose servers take long to build; with `all`: that one too.
  *
- * Prints what mocha prints, then a table, the reason of every skipped test, and as its last line
+ * Prints what mocha prints, then a table, the reason of every skipped test, what failed and why, and as its last line
  * `N passed, N failed, N skipped`. Fails when a test failed, when a part crashed, did not end in time or has files but
  * no test.
  */
@@ -79,6 +79,9 @@ for (const { part, passed, failed, skipped, seconds } of results) {
   console.log(row(part, passed, failed, skipped.length, seconds.toFixed(1)));
 }
 for (const { part, title, reason } of skips) console.log(`skipped: ${part}: ${title}: ${reason}`);
+for (const { part, failures } of results)
+  for (const { title, message } of failures)
+    console.log(`FAILED: ${part}: ${title}\n${message.replace(/^/gm, '  ')}`);
 for (const { part, problem } of results) if (problem) console.log(`FAILED: ${part}: ${problem}`);
 if (results.length === 0) console.log('FAILED: there are no tests: run `npm run build:ts`');
 

@@ -13,6 +13,7 @@ export interface PartResult {
   /** Tests; one more where the part itself did not go well. */
   readonly failed: number;
   readonly skipped: readonly { readonly title: string; readonly reason: string }[];
+  readonly failures: readonly { readonly title: string; readonly message: string }[];
   readonly seconds: number;
   /** What went wrong beside tests. */
   readonly problem: string | undefined;
@@ -48,10 +49,10 @@ export async function runPart(part: string, options: PartOptions): Promise<PartR
     detached: true,
   });
   let passed = 0;
-  let failed = 0;
   let ended = false;
   let late: string | undefined;
   const skipped: { title: string; reason: string }[] = [];
+  const failures: { title: string; message: string }[] = [];
   const limit = (ms: number, reason: string) =>
     setTimeout(() => {
       late = reason;
@@ -70,7 +71,7 @@ export async function runPart(part: string, options: PartOptions): Promise<PartR
   lines.on('line', (line) => {
     const report = JSON.parse(line) as Report;
     if (report.kind === 'passed') passed++;
-    else if (report.kind === 'failed') failed++;
+    else if (report.kind === 'failed') failures.push(report);
     else if (report.kind === 'skipped') skipped.push(report);
     else {
       ended = true;
@@ -88,14 +89,14 @@ export async function runPart(part: string, options: PartOptions): Promise<PartR
   const problem =
     late ??
     (ended ? undefined : `it crashed (${how})`) ??
-    (passed + failed + skipped.length === 0 ? 'no test was run' : undefined) ??
-    (failed === 0 && how !== 'exit code 0' ? `it failed behind its tests (${how})` : undefined);
-  if (problem) failed++;
+    (passed + failures.length + skipped.length === 0 ? 'no test was run' : undefined) ??
+    (failures.length === 0 && how !== 'exit code 0' ? `it failed behind its tests (${how})` : undefined);
   return {
     part,
     passed,
-    failed,
+    failed: failures.length + (problem ? 1 : 0),
     skipped,
+    failures,
     seconds: (performance.now() - started) / 1000,
     problem,
     interrupted,

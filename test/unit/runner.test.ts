@@ -21,13 +21,14 @@ describe('the runner of the tests', function () {
     writeFileSync(file, `import { skip } from '${skipModule}';\n${source}`);
     // What the inner mocha prints would look like failures of this one.
     const all: PartOptions = { files: [file], deadlineMs: 30_000, mocha: [], output: 'ignore', ...options };
-    const { passed, failed, skipped, problem } = await runPart('inner', all);
-    return { passed, failed, skipped, problem };
+    const { passed, failed, skipped, failures, problem } = await runPart('inner', all);
+    return { passed, failed, skipped, failures, problem };
   }
 
-  it('counts what passes and what fails', async () => {
+  it('counts what passes and what fails, and why', async () => {
     const result = await run(`it('a', () => {}); it('b', () => { throw new Error('expected'); });`);
-    assert.deepEqual(result, { passed: 1, failed: 1, skipped: [], problem: undefined });
+    const failures = [{ kind: 'failed', title: 'b', message: 'expected' }];
+    assert.deepEqual(result, { passed: 1, failed: 1, skipped: [], failures, problem: undefined });
   });
 
   it('tells the reason of each skip, be it in the test or before its suite', async () => {
