@@ -141,6 +141,18 @@ describe('a reused pid', () => {
 });
 
 describe('memory that is used again', () => {
+  it('does not mix up the paths of programs, however many there are', () => {
+    const { see } = processes();
+    for (const round of [0, 1]) {
+      for (let i = 0; i < 3000; i++) {
+        const path = i % 3 === 0 ? `/bin/ü${i}` : `/bin/${i % 2 === 0 ? 'a' : 'bb'}${i}`;
+        const who = { ...SHELL, pid: 10_000 + i, start: BigInt(1000 * round + 1000 + i) };
+        const { image } = see(introduction({ who, executable: path }));
+        assert.deepEqual([image?.path, image?.name, image?.escaped], [path, path.slice(5), false]);
+      }
+    }
+  });
+
   it('shows nothing of the process that it was of', () => {
     const { see } = processes();
     const owner = { ...CHILD, parentPid: SHELL.pid, parentStart: SHELL.start };
