@@ -198,7 +198,7 @@ export class Agent {
     }, GAP_INTERVAL_MS);
     this.#sweeper = setInterval(() => {
       if (sensor.known) processes.sweep(sensor.known());
-      this.#exporter?.trim?.();
+      this.#exporter?.trim();
       sensor.trim?.();
     }, SWEEP_INTERVAL_MS);
   }

@@ -20,7 +20,7 @@ interface Program {
   readonly name: string;
 }
 
-/** Most execs are of a program that ran before. So many are remembered, 4 KiB at the worst; two that meet take turns. */
+/** Most execs are of a program that ran before. So many are remembered, each of 4 KiB at the worst; two that meet take turns. */
 const PLACES = 1024;
 const programs: (Program | undefined)[] = new Array(PLACES).fill(undefined);
 

@@ -16,7 +16,7 @@ const { who } = processExec;
 const PROCESSES_MAX = 32_768;
 /** Exited processes are kept for results that arrive in softirq after the exit record. */
 const EXITED_KEPT = 1024;
-/** Of those that nobody finds any more so many are used again: what V8 did for their garbage was half of what they cost. */
+/** Of those that nobody finds any more so many are used again: their garbage was the larger part of what they cost. */
 const FREE_KEPT = 1024;
 const ANCESTORS_MAX = 16;
 

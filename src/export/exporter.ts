@@ -56,7 +56,7 @@ export interface Exporter {
   /** What follows is in another request than what was before. */
   separate?(): void;
   /** To be called about once a minute: memory that a storm took and nothing has needed since goes. */
-  trim?(): void;
+  trim(): void;
   /** Sends what there is, for at most `withinMs`; what is left is counted as lost (shutdown). */
   shutdown(withinMs: number): Promise<void>;
   abort(): void;
@@ -412,6 +412,9 @@ export class StockExporter implements Exporter {
     this.#ledger.received[this.#ledger.typeOf(record.eventName)]!++;
     emit(this.#logger, record);
   }
+
+  /** The SDK's own queue is all that there is. */
+  trim(): void {}
 
   async shutdown(withinMs: number): Promise<void> {
     const flushed = this.#provider.shutdown().then(() => this.#meters.shutdown());

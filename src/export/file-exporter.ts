@@ -220,6 +220,11 @@ export class WithFile implements Exporter {
     this.#receiver.separate?.();
   }
 
+  trim(): void {
+    this.#receiver.trim();
+    this.#file.trim();
+  }
+
   async shutdown(withinMs: number): Promise<void> {
     await Promise.all([this.#receiver.shutdown(withinMs), this.#file.shutdown(withinMs)]);
   }

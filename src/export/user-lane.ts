@@ -100,6 +100,10 @@ export class UserLane implements Exporter {
     for (const target of this.#targets) target.separate?.();
   }
 
+  trim(): void {
+    for (const target of this.#targets) target.trim();
+  }
+
   async shutdown(withinMs: number): Promise<void> {
     const timer = setTimeout(() => this.#aborted.resolve(), withinMs);
     const flushed = this.#provider.shutdown().catch(() => {});

@@ -33,6 +33,7 @@ const exporter: Exporter = {
   },
   append: (definition, event, process) => batches.append(definition, event, process),
   emit: () => {},
+  trim: () => batches.trim(),
   shutdown: async () => batches.close(),
   abort: () => {},
 };

@@ -5,7 +5,8 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ReadableEvent } from '../../../src/events/event.ts';
-import { FileExporter, type FileStatus } from '../../../src/export/file-exporter.ts';
+import { FileExporter, type FileStatus, WithFile } from '../../../src/export/file-exporter.ts';
+import { UserLane } from '../../../src/export/user-lane.ts';
 import { Ledger } from '../../../src/ledger.ts';
 import { readCollectorFile } from '../../support/collector-file.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -100,5 +101,16 @@ describe('a file exporter', () => {
     assert.deepEqual(losses(), [`${lost} queue_full`]);
     assert.ok(lost > 0 && lost < count, `${lost} lost`);
     assert.deepEqual(news, [{ kind: 'ended', missing: lost }]);
+  });
+
+  it('lets memory go together with what stands beside it, and behind processors', async () => {
+    const trimmed: string[] = [];
+    const file = (name: string) => Object.assign(open(), { trim: () => trimmed.push(name) });
+    const [first, second] = [file('first'), file('second')];
+    new WithFile(first, second).trim();
+    const lane = new UserLane({ processors: [], exporters: [], resource: RESOURCE }, [first, second], ledger);
+    lane.trim();
+    assert.deepEqual(trimmed, ['first', 'second', 'first', 'second']);
+    await lane.shutdown(5000);
   });
 });
