@@ -5,6 +5,80 @@
 
 #include "sock.h"
 
+/* `turn` of an attempt on the socket with this cookie. */
+static __always_inline u64 attempt__turn(u64 cookie, enum attempt_state state)
+{
+	return cookie << ATTEMPT_STATE_BITS | state;
+}
+
+/* The cookie of the socket whose attempt it is. */
+static __always_inline u64 attempt__cookie(const struct connect_attempt *a)
+{
+	return a->turn >> ATTEMPT_STATE_BITS;
+}
+
+/* ATTEMPT_NONE also when the place is another socket's by now. */
+static __always_inline enum attempt_state attempt__state(const struct connect_attempt *a, u64 cookie)
+{
+	u64 turn = *(const volatile u64 *)&a->turn;
+
+	return turn >> ATTEMPT_STATE_BITS == cookie ? turn & ATTEMPT_STATES : ATTEMPT_NONE;
+}
+
+/* False when the attempt is not in this state (any more), or the place another socket's. */
+static __always_inline bool attempt__take(struct connect_attempt *a, u64 cookie, enum attempt_state from,
+					  enum attempt_state to)
+{
+	u64 turn = attempt__turn(cookie, from);
+
+	return __sync_val_compare_and_swap(&a->turn, turn, attempt__turn(cookie, to)) == turn;
+}
+
+/*
+ * What is kept of the attempt on a socket; NULL when it has none. A macro, because programs have their socket as different types.
+ * One that is held ends where it is held.
+ */
+#define attempt__of(sk, cookie)                                                                            \
+	({                                                                                                 \
+		struct connect_attempt *_a = attempt__in_set(cookie);                                      \
+		if (!_a && sockets_keep_attempts)                                                          \
+			_a = bpf_sk_storage_get(&attempts_of_sockets, sk, NULL, 0);                        \
+		_a;                                                                                        \
+	})
+
+static __always_inline struct attempt_set *attempt__set(u64 cookie)
+{
+	u32 key = cookie & (ATTEMPT_SETS - 1);
+
+	return bpf_map_lookup_elem(&attempts, &key);
+}
+
+static __always_inline struct connect_attempt *attempt__in_set(u64 cookie)
+{
+	struct attempt_set *set = attempt__set(cookie);
+
+	for (int i = 0; i < ATTEMPT_WAYS && set; i++)
+		if (attempt__state(&set->ways[i], cookie) > ATTEMPT_HELD)
+			return &set->ways[i];
+	return NULL;
+}
+
+/* A place for an attempt, which is held; NULL when all places of the set are taken. */
+static __always_inline struct connect_attempt *attempt__claim(u64 cookie)
+{
+	struct attempt_set *set = attempt__set(cookie);
+
+	for (int i = 0; i < ATTEMPT_WAYS && set; i++) {
+		struct connect_attempt *a = &set->ways[i];
+		u64 turn = a->turn;
+
+		if ((turn & ATTEMPT_STATES) == ATTEMPT_NONE &&
+		    __sync_val_compare_and_swap(&a->turn, turn, attempt__turn(cookie, ATTEMPT_HELD)) == turn)
+			return a;
+	}
+	return NULL;
+}
+
 static __always_inline void connect__report(enum program program, struct sock *sk, struct connect_attempt *a, u64 now,
 					    u32 flags, int result, bool timed)
 {
@@ -27,7 +101,7 @@ static __always_inline void connect__report(enum program program, struct sock *s
 	__builtin_memcpy(&e->who, &a->who, sizeof(a->who));
 	__builtin_memcpy(e->daddr, a->daddr, sizeof(a->daddr));
 	__builtin_memset(e->saddr, 0, sizeof(e->saddr));
-	e->cookie = a->cookie;
+	e->cookie = attempt__cookie(a);
 	e->took = timed ? now - a->time : 0;
 	e->sport = 0;
 	e->dport = a->dport;
@@ -52,13 +126,12 @@ static __always_inline void connect__report(enum program program, struct sock *s
 	ring__submit(&room, e);
 }
 
-/* Everything but the state. */
+/* Everything but its turn. */
 static __always_inline void attempt__fill(struct bpf_sock_addr *ctx, struct connect_attempt *a, u16 family, const u32 *address)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
 	a->time = bpf_ktime_get_boot_ns();
-	a->cookie = bpf_get_socket_cookie(ctx);
 	a->flags = 0;
 	a->family = family;
 	if (family == AF_INET6 && is_mapped(address)) {

@@ -52,6 +52,7 @@ typedef _Bool bool;
 #define IPPROTO_MPTCP 262
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT 2
+#define TCP_SYN_RECV 3
 #define TCP_CLOSE 7
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)

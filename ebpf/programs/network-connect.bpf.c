@@ -11,28 +11,40 @@
  * Why a call fails at once only its return tells: fexit on tcp_v4_connect and its like (tier A; of UDP the source port as
  * well), or the exit of connect where system calls are watched anyway (tier B).
  * UDP without a connect: network-datagram.bpf.c.
- * Kernels: 5.11 (socket storage in tracing programs). Escapes: AF_PACKET and raw sockets, ping sockets.
+ * Kernels: 5.12 (socket storage in tracing programs, compare-and-swap). Escapes: AF_PACKET and raw sockets, ping sockets.
  */
 #include "../lib/call-fd.h"
 #include "../lib/connect.h"
 #include "../lib/syscall.h"
 
+/* Takes an attempt that has not ended, to end it. */
+static __always_inline bool attempt__hold(struct connect_attempt *a, u64 cookie)
+{
+	enum attempt_state state = attempt__state(a, cookie);
+
+	return state > ATTEMPT_HELD && attempt__take(a, cookie, state, ATTEMPT_HELD);
+}
+
+/* Its place is anybody's. */
+static __always_inline void attempt__end(struct connect_attempt *a, u64 cookie)
+{
+	attempt__take(a, cookie, ATTEMPT_HELD, ATTEMPT_NONE);
+}
+
 /* An attempt that nothing more will be heard of: it failed, nobody knows how; its time is when it was made. */
-static __always_inline void give_up(enum program program, struct connect_attempt *a)
+static __always_inline void give_up(enum program program, struct connect_attempt *a, u64 cookie)
 {
 	struct connect_error *known;
-	u64 cookie;
 
-	if (a->state == ATTEMPT_NONE)
+	if (!attempt__hold(a, cookie))
 		return;
-	a->state = ATTEMPT_NONE;
-	cookie = a->cookie;
 	known = bpf_map_lookup_elem(&connect_errors, &cookie);
 	/* One of an earlier attempt on the same socket says nothing of this. */
 	if (known && known->time >= a->time)
 		connect__report(program, NULL, a, known->time, CONNECT_FAILED | CONNECT_RESULT_KNOWN, known->result, true);
 	else
 		connect__report(program, NULL, a, a->time, CONNECT_FAILED, 0, false);
+	attempt__end(a, cookie);
 }
 
 static __always_inline bool is_stream(const struct connect_attempt *a)
@@ -59,7 +71,7 @@ static __always_inline void attempt__find_fd(struct connect_attempt *a)
 	struct task_struct *task = bpf_get_current_task_btf();
 	int fd = connect_fd();
 
-	attempt__put_fd(a, fd < 0 ? socketcall_fd(task, a->cookie) : fd);
+	attempt__put_fd(a, fd < 0 ? socketcall_fd(task, attempt__cookie(a)) : fd);
 }
 
 /*
@@ -71,9 +83,9 @@ static __noinline int begin_datagram(struct bpf_sock_addr *ctx, const u32 *addre
 	u64 call = bpf_get_current_pid_tgid();
 	struct connect_attempt once;
 
+	once.turn = attempt__turn(bpf_get_socket_cookie(ctx), ATTEMPT_NONE);
 	attempt__fill(ctx, &once, family, address);
 	attempt__find_fd(&once);
-	once.state = ATTEMPT_NONE;
 	if (!is_exit_seen(&once) || bpf_map_update_elem(&datagram_calls, &call, &once, BPF_ANY))
 		connect__report(family == AF_INET ? PROGRAM_network_connect4 : PROGRAM_network_connect6, NULL, &once,
 				once.time, 0, 0, false);
@@ -85,18 +97,27 @@ static __noinline int begin_stream(struct bpf_sock_addr *ctx, const u32 *address
 	enum program program = family == AF_INET ? PROGRAM_network_connect4 : PROGRAM_network_connect6;
 	struct connect_attempt *a;
 	struct bpf_sock *sk = ctx->sk;
+	u64 cookie;
 
 	if (!sk)
 		return 1;
-	a = bpf_sk_storage_get(&attempts, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	cookie = bpf_get_socket_cookie(ctx);
+	a = attempt__of(sk, cookie);
+	if (a)
+		give_up(program, a, cookie);
+	a = attempt__claim(cookie);
 	if (!a) {
-		lose(EVENT_NETWORK_CONNECT, bpf_get_current_task_btf()->tgid);
-		return 1;
+		sockets_keep_attempts = 1;
+		a = bpf_sk_storage_get(&attempts_of_sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+		if (!a) {
+			lose(EVENT_NETWORK_CONNECT, bpf_get_current_task_btf()->tgid);
+			return 1;
+		}
+		a->turn = attempt__turn(cookie, ATTEMPT_HELD);
 	}
-	give_up(program, a);
 	attempt__fill(ctx, a, family, address);
 	attempt__find_fd(a);
-	a->state = ATTEMPT_OPEN;
+	attempt__take(a, cookie, ATTEMPT_HELD, ATTEMPT_OPEN);
 	return 1;
 }
 
@@ -130,25 +151,36 @@ int network_connect6(struct bpf_sock_addr *ctx)
 	return begin(ctx, AF_INET6, address);
 }
 
+/* A socket that is further has told how its attempt ended. */
+static __always_inline bool may_be_open(u32 state)
+{
+	return state == TCP_SYN_SENT || state == TCP_SYN_RECV || state == TCP_CLOSE;
+}
+
 /* TRACE_EVENT(inet_sock_set_state): include/trace/events/sock.h */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(network_connect_state, struct sock *sk, int before, int after)
 {
 	struct connect_attempt *a;
+	u64 cookie;
 	u32 flags;
 	int err;
 
-	if (after != TCP_ESTABLISHED && after != TCP_CLOSE)
+	if ((after != TCP_ESTABLISHED && after != TCP_CLOSE) || !may_be_open(before))
 		return 0;
-	a = bpf_sk_storage_get(&attempts, sk, NULL, 0);
-	if (!a || a->state == ATTEMPT_NONE)
+	cookie = sk->__sk_common.skc_cookie.counter;
+	if (!cookie)
+		return 0;
+	a = attempt__of(sk, cookie);
+	if (!a)
 		return 0;
 	TIMED(EVENT_NETWORK_CONNECT);
 	err = sk->sk_err;
 	/* Nothing was sent: the call, which is still running, knows why. */
-	if (after == TCP_CLOSE && !err && a->state == ATTEMPT_OPEN && (is_return_seen(a) || is_exit_seen(a)))
+	if (after == TCP_CLOSE && !err && attempt__state(a, cookie) == ATTEMPT_OPEN && (is_return_seen(a) || is_exit_seen(a)))
 		return 0;
-	a->state = ATTEMPT_NONE;
+	if (!attempt__hold(a, cookie))
+		return 0;
 	if (after == TCP_ESTABLISHED)
 		flags = CONNECT_RESULT_KNOWN;
 	else if (err)
@@ -157,6 +189,7 @@ int BPF_PROG(network_connect_state, struct sock *sk, int before, int after)
 		flags = CONNECT_FAILED;
 	connect__report(PROGRAM_network_connect_state, sk, a, bpf_ktime_get_boot_ns(), flags,
 			after == TCP_ESTABLISHED ? 0 : -err, true);
+	attempt__end(a, cookie);
 	return 0;
 }
 
@@ -164,50 +197,61 @@ int BPF_PROG(network_connect_state, struct sock *sk, int before, int after)
 SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(network_connect_pending, struct sock *sk)
 {
-	struct connect_attempt *a = bpf_sk_storage_get(&attempts, sk, NULL, 0);
-	u64 now;
+	u64 cookie = sk->__sk_common.skc_cookie.counter, now;
+	struct connect_attempt *a;
 
-	if (!a || (a->state != ATTEMPT_OPEN && a->state != ATTEMPT_SENT))
+	if (sk->__sk_common.skc_state != TCP_SYN_SENT || !cookie)
+		return 0;
+	a = attempt__of(sk, cookie);
+	if (!a || attempt__state(a, cookie) == ATTEMPT_REPORTED_PENDING)
 		return 0;
 	now = bpf_ktime_get_boot_ns();
-	if (now - a->time < pending_after)
+	if (now - a->time < pending_after || !attempt__hold(a, cookie))
 		return 0;
-	a->state = ATTEMPT_REPORTED_PENDING;
 	connect__report(PROGRAM_network_connect_pending, sk, a, now, CONNECT_PENDING, 0, true);
+	attempt__take(a, cookie, ATTEMPT_HELD, ATTEMPT_REPORTED_PENDING);
 	return 0;
 }
 
 SEC("cgroup/sock_release")
 int network_connect_release(struct bpf_sock *sk)
 {
-	struct connect_attempt *a = bpf_sk_storage_get(&attempts, sk, NULL, 0);
+	struct connect_attempt *a;
+	u64 cookie;
 
+	if (!may_be_open(sk->state))
+		return 1;
+	cookie = bpf_get_socket_cookie(sk);
+	a = attempt__of(sk, cookie);
 	if (!a)
 		return 1;
 	/* Given up while its SYN is out: closing changes the state next, and that tells more. */
-	if (sk->state != TCP_SYN_SENT)
-		give_up(PROGRAM_network_connect_release, a);
-	else if (a->state == ATTEMPT_OPEN)
-		a->state = ATTEMPT_SENT;
+	if (sk->state == TCP_SYN_SENT)
+		attempt__take(a, cookie, ATTEMPT_OPEN, ATTEMPT_SENT);
+	else
+		give_up(PROGRAM_network_connect_release, a, cookie);
 	return 1;
 }
 
 static __always_inline int returned(enum program program, struct sock *sk, int ret)
 {
-	struct connect_attempt *a = bpf_sk_storage_get(&attempts, sk, NULL, 0);
+	u64 cookie = sk->__sk_common.skc_cookie.counter;
+	struct connect_attempt *a = attempt__of(sk, cookie);
 
 	/* It may have ended meanwhile: over loopback the answer comes before the return. */
-	if (!a || a->state != ATTEMPT_OPEN)
+	if (!a || attempt__state(a, cookie) != ATTEMPT_OPEN)
 		return 0;
-	if (ret) {
-		a->state = ATTEMPT_NONE;
-		connect__report(program, NULL, a, bpf_ktime_get_boot_ns(), CONNECT_FAILED | CONNECT_RESULT_KNOWN, ret, true);
-	} else if (is_stream(a)) {
-		a->state = ATTEMPT_SENT;
-	} else {
-		a->state = ATTEMPT_NONE;
-		connect__report(program, sk, a, bpf_ktime_get_boot_ns(), CONNECT_RESULT_KNOWN, 0, true);
+	if (!ret && is_stream(a)) {
+		attempt__take(a, cookie, ATTEMPT_OPEN, ATTEMPT_SENT);
+		return 0;
 	}
+	if (!attempt__hold(a, cookie))
+		return 0;
+	if (ret)
+		connect__report(program, NULL, a, bpf_ktime_get_boot_ns(), CONNECT_FAILED | CONNECT_RESULT_KNOWN, ret, true);
+	else
+		connect__report(program, sk, a, bpf_ktime_get_boot_ns(), CONNECT_RESULT_KNOWN, 0, true);
+	attempt__end(a, cookie);
 	return 0;
 }
 
@@ -254,7 +298,7 @@ int BPF_PROG(network_connect_exit, struct pt_regs *regs, long ret)
 	cookie = cookie_of(sk);
 	a = bpf_map_lookup_elem(&datagram_calls, &id);
 	if (a) {
-		if (a->cookie == cookie)
+		if (attempt__cookie(a) == cookie)
 			connect__report(PROGRAM_network_connect_exit, NULL, a, now,
 					CONNECT_RESULT_KNOWN | (ret < 0 ? CONNECT_FAILED : 0), ret, true);
 		bpf_map_delete_elem(&datagram_calls, &id);

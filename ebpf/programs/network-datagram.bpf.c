@@ -15,6 +15,7 @@ static __noinline int report_send(struct bpf_sock_addr *ctx, const u32 *address,
 {
 	struct connect_attempt once;
 
+	once.turn = attempt__turn(bpf_get_socket_cookie(ctx), ATTEMPT_NONE);
 	attempt__fill(ctx, &once, family, address);
 	attempt__put_fd(&once, send_fd());
 	if (family == AF_INET && ctx->family == AF_INET6)

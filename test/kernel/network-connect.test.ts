@@ -147,6 +147,29 @@ for (const [profile, options] of PROFILES) {
       expectConnect(watch, await connectOf(watch, attempt, 2), ended, { outcome: 'failed' });
     });
 
+    it('tells each of more attempts than it has places for, once, and those that come behind them', async function () {
+      const [, ...made] = await attempts(this, watch, 'network-connect', 'crowd');
+      assert.equal(made.length, 2000);
+      const ends = () =>
+        watch.all('agentsmith.network.connect', (r) => r.attributes['error.type'] === '_OTHER');
+      const cookies = new Set(made.map(({ cookie }) => cookie));
+      const byCookie = () =>
+        Map.groupBy(
+          ends().filter((r) => cookies.has(String(r.attributes['agentsmith.network.connect.id']))),
+          (r) => String(r.attributes['agentsmith.network.connect.id']),
+        );
+      await watch.until('the end of each attempt', () => byCookie().size === made.length);
+      const told = byCookie();
+      for (const attempt of made) {
+        const [record, ...more] = told.get(attempt.cookie)!;
+        assert.equal(more.length, 0);
+        // They end with their process, after the trigger spoke.
+        const ended = { ...attempt, after: `${BigInt(attempt.proc.boot) + 60_000_000_000n}` };
+        expectConnect(watch, record!, ended, { outcome: 'failed' });
+      }
+      await expectOne(this, ['ok', '127.0.0.1']);
+    });
+
     it('tells both attempts of a socket of which the first was refused', async function () {
       const [refused, accepted] = await attempts(this, watch, 'network-connect', 'again');
       assert.equal(refused!.cookie, accepted!.cookie);

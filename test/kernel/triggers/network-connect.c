@@ -2,6 +2,7 @@
 /* Connects with connect(2), with every outcome: network-connect OUTCOME [HOST]. One line an attempt. */
 #include "net.h"
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 static const char *host = "127.0.0.1";
@@ -82,6 +83,29 @@ static void black_hole(const char *outcome)
 	close(fd);
 }
 
+/* More open attempts than the programs have places for; the end of the process closes all. */
+static void crowd(void)
+{
+	enum { ATTEMPTS = 2000 };
+	static struct attempt all[ATTEMPTS];
+	struct rlimit files;
+	int port;
+
+	MUST(getrlimit(RLIMIT_NOFILE, &files));
+	files.rlim_cur = files.rlim_max;
+	MUST(setrlimit(RLIMIT_NOFILE, &files));
+	private_network(1);
+	port = fill_backlog();
+	for (struct attempt *a = all; a < all + ATTEMPTS; a++) {
+		*a = (struct attempt){ .fd = stream(), .to = address_of(host, port), .before = boot_ns() };
+		MUST(fcntl(a->fd, F_SETFL, O_NONBLOCK));
+		a->result = connect(a->fd, &a->to.any, address_size(&a->to)) ? -errno : 0;
+		a->after = boot_ns();
+	}
+	for (int i = 0; i < ATTEMPTS; i++)
+		say_now(all[i]);
+}
+
 static void local_ports_used_up(void)
 {
 	int listener;
@@ -141,6 +165,8 @@ int main(int argc, char **argv)
 		local_ports_used_up();
 	} else if (!strcmp(outcome, "timeout") || !strcmp(outcome, "closed") || !strcmp(outcome, "pending")) {
 		black_hole(outcome);
+	} else if (!strcmp(outcome, "crowd")) {
+		crowd();
 	} else if (!strcmp(outcome, "again")) {
 		fd = stream();
 		port = port_of(server(4));
