@@ -171,7 +171,8 @@ const MEANING: Record<string, string> = {
   [at.PTRACE_REQUEST]:
     '`PTRACE_ATTACH`, …, or `process_vm_readv`, `process_vm_writev`, `pidfd_getfd`, `proc_mem_write` (`/proc/PID/mem` was opened for writing, its own too)',
   [at.PTRACE_REQUEST_CODE]: 'the number of the request, of ptrace(2) alone',
-  [at.PTRACE_TARGET_EXECUTABLE_PATH]: 'what the target runs, by its memory map; absent when it is gone',
+  [at.PTRACE_TARGET_EXECUTABLE_PATH]:
+    'what the target runs, by its memory map or by its exec; absent when it is gone',
   [at.PTRACE_TARGET_PID]:
     "in the host's pid namespace; of TRACEME the caller; a number that nobody has as it was asked for",
   [at.REDACTED]: 'attributes in which a secret was replaced',

@@ -380,11 +380,14 @@ enum ptrace_flag {
 	PTRACE_ADDRESS_KNOWN = 1,
 	PTRACE_DATA_KNOWN = 2,
 	PTRACE_TARGET_KNOWN = 4,
+	PTRACE_IMAGE_KNOWN = 8,     /* user space knows what the target runs; `executable` is empty */
 };
 
 struct process_ptrace {
 	struct header header;
 	struct who who;
+	boot_ns target_start;       /* as in struct who */
+	identifier target_exec_id;
 	identifier address;
 	identifier data;
 	__u32 injection;            /* enum injection */

@@ -22,6 +22,7 @@ static __always_inline bool act__begin(struct builder *b, enum where where, enum
 				       struct task_struct *task)
 {
 	struct act *act;
+	u64 now;
 
 	if (!is_enabled(type))
 		return false;
@@ -29,20 +30,22 @@ static __always_inline bool act__begin(struct builder *b, enum where where, enum
 		lose(type, task->tgid);
 		return false;
 	}
-	if (!is_excluded(task->tgid) && !is_known(task))
-		introduce(b, task);
-	if (!attempt_by(type, task, bpf_ktime_get_boot_ns())) {
+	now = bpf_ktime_get_boot_ns();
+	if (!attempt_by(type, task, now)) {
 		if (where == IN_TRAMPOLINE)
 			scratch__return(b);
 		return false;
 	}
 	act = (void *)b->scratch->bytes;
+	who__current(&act->who, task);
+	/* An introduction is built in the same place, and begins with the same actor. */
+	if (!who__is_known(&act->who))
+		introduce(b, task);
 	b->end = size;
-	act->header.time = bpf_ktime_get_boot_ns();
+	act->header.time = now;
 	act->header.sequence = next_sequence();
 	act->header.tid = task->pid;
 	comm__copy(act->header.comm, task);
-	who__current(&act->who, task);
 	return true;
 }
 

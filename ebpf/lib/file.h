@@ -25,7 +25,9 @@ static __always_inline struct file_change *file__begin(struct builder *b, struct
 		admit(FILTERED, type);
 		return NULL;
 	}
-	if (!is_known(task))
+	who__current(&e->who, task);
+	/* An introduction is built in the same place, and begins with the same actor. */
+	if (!who__is_known(&e->who))
 		introduce(b, task);
 	b->end = sizeof(*e);
 	b->scratch->leaf_end = 0;
@@ -33,7 +35,6 @@ static __always_inline struct file_change *file__begin(struct builder *b, struct
 	e->header.sequence = decision; /* until file__emit, which knows the path */
 	e->header.tid = task->pid;
 	comm__copy(e->header.comm, task);
-	who__current(&e->who, task);
 	__builtin_memset(&e->inode, 0, sizeof(*e) - __builtin_offsetof(struct file_change, inode));
 	return e;
 }

@@ -48,6 +48,20 @@ static __always_inline struct known_set *known__set(u32 pid)
 	return bpf_map_lookup_elem(&known, &key);
 }
 
+/*
+ * Where in its set the process is written down; KNOWN_WAYS when it is not. Global, so that it is any number to the verifier, which
+ * would follow every place of its own to the end of the program.
+ */
+__weak __noinline int known__way(u32 pid, u64 start)
+{
+	struct known_set *set = known__set(pid);
+
+	for (int i = 0; i < KNOWN_WAYS && set; i++)
+		if (set->ways[i].start == start && set->ways[i].pid == pid)
+			return i;
+	return KNOWN_WAYS;
+}
+
 /* What is written down of the process; 0 when nothing is. */
 static __always_inline u32 known__image(u32 pid, u64 start)
 {

@@ -113,16 +113,24 @@ u64 target__of_number(u32 number)
 int target__put(u32 slot, u64 task)
 {
 	struct builder b = { .slot = slot, .end = sizeof(struct process_ptrace) };
-	struct task_struct *target = (void *)task;
-	struct mm_struct *mm = FIELD(target, mm);
-	struct file *file = FIELD(mm, exe_file);
+	struct task_struct *target = (void *)task, *leader = FIELD(target, group_leader);
 	struct process_ptrace *e;
+	struct mm_struct *mm;
+	struct file *file;
 
 	b.scratch = bpf_map_lookup_elem(&scratches, &slot);
 	if (!b.scratch)
 		return 0;
 	e = (void *)b.scratch->bytes;
 	e->target = FIELD(target, tgid);
+	e->target_start = FIELD(leader, start_boottime);
+	e->target_exec_id = FIELD(target, self_exec_id);
+	if (known__image(e->target, e->target_start) == (u32)e->target_exec_id + 1) {
+		e->flags |= PTRACE_IMAGE_KNOWN;
+		return b.end;
+	}
+	mm = FIELD(target, mm);
+	file = FIELD(mm, exe_file);
 	path__append(&b, &e->executable, FIELD(file, f_path.dentry), FIELD(file, f_path.mnt));
 	return b.end;
 }

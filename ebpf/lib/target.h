@@ -20,7 +20,10 @@
  */
 SHARED u64 target__of_number(u32 number);
 
-/* The process and its executable, in the struct process_ptrace in the scratch of `slot`; returns where that ends. */
+/*
+ * The process and its executable, in the struct process_ptrace in the scratch of `slot`; returns where that ends. An executable that
+ * user space knows is not told again: its path was a third of the program.
+ */
 SHARED int target__put(u32 slot, u64 task);
 
 static __always_inline struct pid *target__of_pidfd(struct file *file)

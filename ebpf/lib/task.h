@@ -144,6 +144,12 @@ static __always_inline bool known__has(struct task_struct *task)
 	return known__image(task->tgid, task->group_leader->start_boottime) == (u32)task->self_exec_id + 1;
 }
 
+/* Whether user space knows the process that this tells of, so that a record about it can go out. */
+static __always_inline bool who__is_known(const struct who *who)
+{
+	return known__image(who->pid, who->start) == (u32)who->exec_id + 1;
+}
+
 /* Of the current task. (shared.bpf.c) */
 SHARED int known__current(void);
 
@@ -228,15 +234,21 @@ static __always_inline void scratch__return(struct builder *b)
 }
 
 /* For programs that can be preempted and build no record in scratch: the actor is told before its event. */
-static __always_inline void introduce_current(struct task_struct *task)
+static __always_inline void introduce_now(struct task_struct *task)
 {
 	struct builder b = {};
 
 	/* Without a buffer the next event introduces. */
-	if (is_known(task) || !scratch__borrow(&b))
+	if (!scratch__borrow(&b))
 		return;
 	introduce(&b, task);
 	scratch__return(&b);
+}
+
+static __always_inline void introduce_current(struct task_struct *task)
+{
+	if (!is_known(task))
+		introduce_now(task);
 }
 #endif
 

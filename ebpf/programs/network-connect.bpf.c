@@ -116,6 +116,9 @@ static __noinline int begin_stream(struct bpf_sock_addr *ctx, const u32 *address
 		a->turn = attempt__turn(cookie, ATTEMPT_HELD);
 	}
 	attempt__fill(ctx, a, family, address);
+	/* Before its record, which may come at any time and from anywhere once the attempt is open. */
+	if (!who__is_known(&a->who))
+		introduce_now(bpf_get_current_task_btf());
 	attempt__find_fd(a);
 	attempt__take(a, cookie, ATTEMPT_HELD, ATTEMPT_OPEN);
 	return 1;
@@ -128,10 +131,11 @@ static __always_inline int begin(struct bpf_sock_addr *ctx, u16 family, const u3
 	if (!ctx->sk)
 		return 1;
 	TIMED(EVENT_NETWORK_CONNECT);
-	introduce_current(bpf_get_current_task_btf());
 	if (!stream && !is_attached(family == AF_INET || is_mapped(address) ? PROGRAM_network_connect_udp4
-									     : PROGRAM_network_connect_udp6))
+									     : PROGRAM_network_connect_udp6)) {
+		introduce_current(bpf_get_current_task_btf());
 		return begin_datagram(ctx, address, family);
+	}
 	return begin_stream(ctx, address, family);
 }
 

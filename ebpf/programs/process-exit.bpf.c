@@ -23,25 +23,32 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	struct signal_struct *signal = task->signal;
 	struct task_struct *leader = task->group_leader;
 	struct process_key key = { .start = leader->start_boottime, .pid = task->tgid };
+	struct known_process *known = NULL;
+	struct known_set *set;
 	struct builder b = {};
 	struct process_exit *e;
 	u32 one = 1;
 	struct reservation room;
 	u64 now, sequence;
+	u32 way;
 
 	pt_regs__learn(task);
 	if (signal->live.counter || (task->flags & PF_KTHREAD))
 		return 0;
+	way = known__way(key.pid, key.start);
+	set = known__set(key.pid);
+	if (set && way < KNOWN_WAYS)
+		known = &set->ways[MASK(way, KNOWN_WAYS - 1)];
 	/* The one that told may have been released since: then the other is alone, and finds what was written down. */
 	if (signal->nr_threads > 1 ? bpf_map_update_elem(&exiting, &key, &one, BPF_NOEXIST) != 0
-				   : known__image(key.pid, key.start) == KNOWN_ENDED)
+				   : known && known->image == KNOWN_ENDED)
 		return 0;
 	TIMED(EVENT_PROCESS_EXIT);
 	now = bpf_ktime_get_boot_ns();
 	if (!is_enabled(EVENT_PROCESS_EXIT) || !attempt_by(EVENT_PROCESS_EXIT, task, now))
 		goto ended;
 	/* From 6.16 on the memory map still stands here; before, only the fork or exec record could tell. */
-	if (task->mm && !is_known(task) && scratch__own(&b))
+	if (task->mm && (!known || known->image != (u32)task->self_exec_id + 1) && scratch__own(&b))
 		introduce(&b, task);
 	sequence = next_sequence();
 	e = ring__reserve(&room, sizeof(*e), EVENT_PROCESS_EXIT);
@@ -58,6 +65,10 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	e->unused = 0;
 	ring__submit(&room, e);
 ended:
-	known__put(key.pid, key.start, KNOWN_ENDED);
+	/* Unless another took the place meanwhile. */
+	if (known && known->start == key.start && known->pid == key.pid)
+		known->image = KNOWN_ENDED;
+	else
+		known__put(key.pid, key.start, KNOWN_ENDED);
 	return 0;
 }

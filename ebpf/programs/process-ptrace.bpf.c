@@ -73,6 +73,8 @@ static __always_inline int report(enum program program, enum where where, struct
 		return 0;
 	e = (void *)b.scratch->bytes;
 	e->executable.offset = e->executable.length = 0;
+	e->target_start = e->target_exec_id = 0;
+	e->flags = d->flags;
 	e->address = d->address;
 	e->data = d->data;
 	e->injection = d->injection;
@@ -82,7 +84,8 @@ static __always_inline int report(enum program program, enum where where, struct
 		b.end = target__put(b.slot, (u64)target);
 	else
 		e->target = d->number;
-	e->flags = d->flags | (e->target ? PTRACE_TARGET_KNOWN : 0);
+	if (e->target)
+		e->flags |= PTRACE_TARGET_KNOWN;
 	act__send(&b, where, EVENT_PROCESS_PTRACE, program);
 	return 0;
 }

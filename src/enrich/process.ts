@@ -40,6 +40,8 @@ export class Process {
   previous: Image | undefined;
   /** The ancestors when the process was born, at most 16. */
   ancestry: Ancestry = NO_ANCESTRY;
+  /** Of the process that the event at hand reaches into, where the kernel did not tell it again. */
+  target: Image | undefined;
   exited = false;
   /** Within the tree that `--tree` asks for. */
   selected = true;

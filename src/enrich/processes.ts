@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { EventType, ExecFlag, processExec, processFork } from '../decode/layout.gen.ts';
+import {
+  EventType,
+  ExecFlag,
+  PtraceFlag,
+  processExec,
+  processFork,
+  processPtrace,
+} from '../decode/layout.gen.ts';
 import type { RawEvent } from '../decode/record.ts';
 import type { Seed } from '../sensor/sensor.ts';
 import { Ancestry, NO_ANCESTRY } from './ancestry.ts';
-import { imageOf } from './image.ts';
+import { type Image, imageOf } from './image.ts';
 import { Process } from './process.ts';
 
 const { who } = processExec;
@@ -70,7 +77,17 @@ export class Processes {
     if (type === EventType.PROCESS || (type === EventType.PROCESS_EXEC && isStarted(event)))
       learnImage(process, event);
     else if (type === EventType.PROCESS_EXIT && !process.exited) this.#keepExited(process);
+    else if (type === EventType.PROCESS_PTRACE) process.target = this.#targetOf(event);
     return process;
+  }
+
+  #targetOf(event: RawEvent): Image | undefined {
+    if ((event.u32(processPtrace.flags) & PtraceFlag.IMAGE_KNOWN) === 0) return undefined;
+    const { target, targetStart, targetExecId } = processPtrace;
+    return this.find(event.u32(target), event.low(targetStart), event.high(targetStart))?.imageOf(
+      event.low(targetExecId),
+      event.high(targetExecId),
+    );
   }
 
   /** The exited process of a late result whose pid has a new owner: that one must stay where it is. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { EventType, Injection, PtraceFlag, processPtrace as p } from '../decode/layout.gen.ts';
+import { key } from '../otlp-bytes.ts';
 import * as at from '../semconv.ts';
-import { errno, flag, hex, int, oneOf, when } from './column.ts';
+import { type Column, errno, flag, hex, int, oneOf, when } from './column.ts';
 import { path } from './column-text.ts';
 import { type EventDefinition, Severity } from './event.ts';
 
@@ -22,6 +23,29 @@ const REQUESTS = {
   [Injection.GETFD]: 'pidfd_getfd',
 };
 
+const told = path(p.executable);
+
+/** What the target runs: as the record tells it, or as its own exec or introduction did. */
+const targetPath: Column = {
+  type: 'string',
+  read(event, process, notes) {
+    const { target } = process;
+    if (!target) return told.read(event, process, notes);
+    if (target.escaped) notes.escaped.push(notes.name);
+    return target.path;
+  },
+  writer(name) {
+    const write = told.writer(name);
+    const k = key(name);
+    return (event, process, out, notes) => {
+      const { target } = process;
+      if (!target) return write(event, process, out, notes);
+      if (target.escaped) notes.escaped.push(name);
+      out.attribute(k, target.path);
+    };
+  },
+};
+
 export const processPtrace: EventDefinition = {
   name: 'agentsmith.process.ptrace',
   type: EventType.PROCESS_PTRACE,
@@ -39,7 +63,7 @@ export const processPtrace: EventDefinition = {
     [at.PTRACE_ADDRESS]: when(flag(p.flags, PtraceFlag.ADDRESS_KNOWN), hex(p.address)),
     [at.PTRACE_DATA]: when(flag(p.flags, PtraceFlag.DATA_KNOWN), hex(p.data)),
     [at.PTRACE_TARGET_PID]: when(flag(p.flags, PtraceFlag.TARGET_KNOWN), int(p.target)),
-    [at.PTRACE_TARGET_EXECUTABLE_PATH]: path(p.executable),
+    [at.PTRACE_TARGET_EXECUTABLE_PATH]: targetPath,
     [at.ATTR_ERROR_TYPE]: errno(p.result),
   },
   summary: [at.PTRACE_REQUEST, [' ', at.PTRACE_TARGET_PID], [' ', at.ATTR_ERROR_TYPE]],

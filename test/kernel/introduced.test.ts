@@ -8,6 +8,7 @@ import { EventType } from '../../src/decode/layout.gen.ts';
 import { type Attempt, expectUdp } from '../support/connect.ts';
 import { startOf } from '../support/exec.ts';
 import { bootTime, expectRecord } from '../support/expect.ts';
+import { deeds } from '../support/ptrace.ts';
 import { scaled, skip, Trigger, triggerPath } from '../support/triggers.ts';
 import { pidOf, type Truth } from '../support/truth.ts';
 import { openWatch, type Watch, type WatchOptions } from '../support/watch.ts';
@@ -70,6 +71,24 @@ describe('a process that was not seen to start', function () {
     assert.equal(record.attributes[EXECUTABLE], triggerPath('who'));
     await expectUdp(watch!, await actor.do<Attempt>('udp 9'));
     assert.equal(introductions.get(actor.pid), 1);
+  });
+
+  it('is named as a target, before and after it is introduced', async function () {
+    const { introductions } = open(this, { events: ['network.connect', 'process.ptrace', 'process.exit'] });
+    const reach = async () => {
+      const [[deed, record], ...more] = (await deeds(this, watch!, 'stranger', `${actor.pid}`)) as [
+        Awaited<ReturnType<typeof deeds>>[number],
+      ];
+      assert.deepEqual(more, []);
+      assert.equal(deed.exe, triggerPath('who'));
+      assert.equal(record.attributes['agentsmith.ptrace.target.pid'], actor.pid);
+      assert.equal(record.attributes['agentsmith.ptrace.target.executable.path'], triggerPath('who'));
+    };
+    await reach();
+    assert.equal(introductions.get(actor.pid), undefined);
+    await expectUdp(watch!, await actor.do<Attempt>('udp 9'));
+    assert.equal(introductions.get(actor.pid), 1);
+    await reach();
   });
 
   it('passes its executable on to its children when it is older than the agent', async function () {

@@ -295,6 +295,8 @@ export const credentialValues: fc.Arbitrary<CredentialValues> = fc.record({
 export const ptraceValues: fc.Arbitrary<PtraceValues> = fc.record({
   header,
   who,
+  targetStart: u64,
+  targetExecId: u64,
   address: u64,
   data: u64,
   injection: fc.oneof(fc.nat({ max: 14 }), u32),

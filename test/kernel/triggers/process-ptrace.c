@@ -404,6 +404,11 @@ int main(int argc, char **argv)
 	};
 	const char *way = argc > 1 ? argv[1] : "";
 
+	if (!strcmp(way, "stranger")) {
+		target = host_target = atoi(argv[2]);
+		TELL(trace(PTRACE_SEIZE, target, 0, 0), "PTRACE_SEIZE", .code = 0x4206, .has = 2);
+		return 0;
+	}
 	if (!strcmp(way, "stepping")) {
 		way_stepping(atoi(argv[2]));
 		return 0;

@@ -367,6 +367,23 @@ describe('process.ptrace', () => {
     assert.equal(event.severityNumber, 13);
   });
 
+  it('names the program of a target that told it before, and of no other that had its number', () => {
+    const target = exec({ who: { pid: 7402, start: 77n, execId: 5n }, executable: '/usr/sbin/sshd' });
+    const into = (targetStart: bigint, targetExecId: bigint) =>
+      ptrace({ target: 7402, targetStart, targetExecId, flags: PtraceFlag.IMAGE_KNOWN });
+    const { readable } = straightAndReadable(standard!, [
+      target,
+      into(77n, 5n),
+      into(78n, 5n),
+      into(77n, 4n),
+      ptrace({ target: 7402, targetStart: 77n, targetExecId: 5n }),
+    ]);
+    assert.deepEqual(
+      readable.slice(1).map(({ attributes }) => attributes['agentsmith.ptrace.target.executable.path']),
+      ['/usr/sbin/sshd', undefined, undefined, undefined],
+    );
+  });
+
   it('leaves out what is not known, and the number of what is no request', () => {
     const event = readable(ptrace({ injection: Injection.GETFD, request: 0, target: 0, result: -9 }));
     assert.deepEqual(own(event, shown), {

@@ -177,6 +177,10 @@ const STORIES: Readonly<Record<string, readonly Buffer[]>> = {
       result: -3,
     }),
   ],
+  'a ptrace of a process whose program was told before': [
+    exec({ who: { pid: 7402, start: 77n, execId: 5n }, executable: BAD }),
+    ptrace({ target: 7402, targetStart: 77n, targetExecId: 5n, flags: PTRACE_FLAGS }),
+  ],
   'a child that asks to be traced': [ptrace({ injection: Injection.TRACEME, request: 0 })],
   'a request that is not known': [ptrace({ injection: 99 })],
   'a module with everything': [
