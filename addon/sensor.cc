@@ -25,13 +25,16 @@ constexpr size_t kBatchBytes = 1 << 20;
 constexpr size_t kRecordMax = 1 << 16;
 // After as many batches without a pause, sockets and timers get their turn.
 constexpr int kBatchesPerWake = 4;
-constexpr uint64_t kTickMs = 20;
+// A turn of the loop for few records costs as much as fifty of them; a warning does not wait for it.
+constexpr uint64_t kTickMs = 100;
 // The programs wake us when so much waits (ebpf/lib/ring.h).
 constexpr uint32_t kWakeBytes = 256 << 10;
+// Of a small ring, a quarter.
+constexpr int kWakeShare = 4;
 // With fewer drains that found something in a second, the first record wakes us instead of a tick, and we look a little
-// later, for company: 1.6 records a second cost 0.43 % of a core by ticks of 20 ms. From as many on, two turns of the
-// loop for each drain cost as much as the ticks. The long tick is for a record that was missed all the same.
-constexpr int kSlowDrains = 16;
+// later, for company, as we do for a warning. From as many on, two turns of the loop for each drain cost as much as the
+// ticks. The long tick is for a record that was missed all the same.
+constexpr int kSlowDrains = 8;
 constexpr uint64_t kSlowWindowMs = 1000;
 constexpr uint64_t kCompanyMs = 10;
 constexpr uint64_t kSlowTickMs = 1000;
@@ -124,6 +127,7 @@ void Sensor::MapRing(uint64_t ring_bytes) {
   if (producer == MAP_FAILED) throw LoadError("EMMAP", strerror(errno));
   producer_ = static_cast<const unsigned long*>(producer);
   ring_bytes_ = ring_bytes;
+  wake_bytes_ = std::min<uint64_t>(kWakeBytes, ring_bytes / kWakeShare);
 }
 
 void Sensor::MapGlobals() {
@@ -143,10 +147,11 @@ void Sensor::MapGlobals() {
   }
   enabled_events_ = static_cast<uint64_t*>(globals_by_name_["enabled_events"].first);
   wake_at_ = static_cast<uint32_t*>(globals_by_name_["wake_at"].first);
+  wake_for_urgent_ = static_cast<uint32_t*>(globals_by_name_["wake_for_urgent"].first);
   excluded_ = static_cast<uint32_t*>(globals_by_name_["excluded"].first);
   running_ = static_cast<uint32_t*>(globals_by_name_["attached"].first);
-  if (!enabled_events_ || !wake_at_ || !excluded_ || !running_) {
-    throw LoadError("ENOLAYOUT", "the BPF object lacks enabled_events, wake_at, excluded or attached");
+  if (!enabled_events_ || !wake_at_ || !wake_for_urgent_ || !excluded_ || !running_) {
+    throw LoadError("ENOLAYOUT", "the BPF object lacks enabled_events, wake_at, wake_for_urgent, excluded or attached");
   }
 }
 
@@ -272,13 +277,13 @@ void Sensor::StartTick(uint64_t ms) {
   uv_timer_start(tick_, [](uv_timer_t* timer) { static_cast<Sensor*>(timer->data)->Wake(); }, ms, 0);
 }
 
-/** The programs wake us: for the first record in a slow time, else for many. */
+/** The programs wake us: for the first record in a slow time, for a warning, or for many records. */
 void Sensor::Woken() {
   epoll_event event;
   epoll_wait(epoll_, &event, 1, 0);
-  if (!slow_ || company_) return Wake();
+  if (company_ || __atomic_load_n(producer_, __ATOMIC_ACQUIRE) - *consumer_ >= wake_bytes_) return Wake();
   company_ = true;
-  __atomic_store_n(wake_at_, kWakeBytes, __ATOMIC_SEQ_CST);
+  __atomic_store_n(wake_at_, wake_bytes_, __ATOMIC_SEQ_CST);
   StartTick(kCompanyMs);
 }
 
@@ -287,6 +292,8 @@ void Sensor::Wake() {
   size_t filled = 0;
   int batches = 0;
   company_ = false;
+  // Before we look, so that none is missed: a warning that we find all the same wakes us once more for nothing.
+  __atomic_store_n(wake_for_urgent_, 1, __ATOMIC_SEQ_CST);
   for (; !objects_.empty() && batches < kBatchesPerWake && (filled = Fill()) > 0; batches++) {
     on_batch_.MakeCallback(Value(), {Napi::Number::New(Env(), filled)}, *context_);
   }
@@ -298,7 +305,7 @@ void Sensor::Wake() {
     drains_ = 0;
     window_ = now;
   }
-  __atomic_store_n(wake_at_, slow_ ? 0 : kWakeBytes, __ATOMIC_SEQ_CST);
+  __atomic_store_n(wake_at_, slow_ ? 0 : wake_bytes_, __ATOMIC_SEQ_CST);
   // A record that came before the programs saw the flag wakes nobody: it is looked for once more.
   const bool missed = slow_ && __atomic_load_n(producer_, __ATOMIC_SEQ_CST) != *consumer_;
   // Not empty yet: go on in the next turn of the loop instead of waiting for the tick.

@@ -71,6 +71,8 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   std::vector<uint32_t> excluded_written_;
   uint64_t* enabled_events_ = nullptr;
   uint32_t* wake_at_ = nullptr;
+  uint32_t* wake_for_urgent_ = nullptr;
+  uint32_t wake_bytes_ = 0;
   uint32_t* excluded_ = nullptr;
   uint32_t* running_ = nullptr;              // by enum program
 

@@ -10,6 +10,7 @@ import { Detail, readBlock } from './enrich/process-block.ts';
 import { Processes } from './enrich/processes.ts';
 import {
   type EventDefinition,
+  mayWarn,
   type ReadableEvent,
   type RunnableEvent,
   runnable,
@@ -126,6 +127,7 @@ export class Agent {
     this.ledger = new Ledger(new Map());
     this.#compile(options);
     for (const view of views) this.#addView(view);
+    this.#hurry();
     this.processes = new Processes({
       forget: (pid, startLow, startHigh) => sensor.forget(pid, startLow, startHigh),
       ...(seeds && { seeds }),
@@ -163,6 +165,16 @@ export class Agent {
     (this.#views[base.type] ??= []).push({ definition: own, ...(only && { only }) });
   }
 
+  /** A warning leaves within 20 ms (batches.ts), so the kernel tells of it at once. */
+  #hurry(): void {
+    const types = new Set<number>();
+    for (const event of this.#events) if (event && mayWarn(event)) types.add(event.type);
+    this.#views.forEach((views, base) => {
+      if (views?.some(({ definition }) => mayWarn(definition))) types.add(base);
+    });
+    this.#options.sensor.hurry?.(types);
+  }
+
   /**
    * Changes which records there are, between two drains: `choose` has the kernel told of the events, and what it throws
    * leaves everything as it was. Nothing is lost: a newly chosen event is known before its first record is read, and
@@ -171,6 +183,7 @@ export class Agent {
   reconfigure(choice: AgentChoice, choose: () => void): void {
     choose();
     this.#compile(choice);
+    this.#hurry();
     this.#choice = choice;
     this.#tell('agentsmith.sensor.start', this.#hookAttributes());
   }

@@ -161,7 +161,7 @@ static __always_inline void dns_report(enum program program, struct __sk_buff *s
 	e->message.offset = sizeof(*e);
 	e->message.length = length;
 	e->unused = 0;
-	bpf_ringbuf_submit(e, wake_flags(waiting));
+	bpf_ringbuf_submit(e, wake_flags(waiting, type));
 	COUNT(c->submitted);
 }
 

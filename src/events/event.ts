@@ -158,6 +158,10 @@ function hookColumn({ hookOf }: RecordOptions): Column {
   );
 }
 
+/** Whether a record of the event can be a warning or worse. */
+export const mayWarn = ({ severity }: EventDefinition): boolean =>
+  (typeof severity === 'number' ? [severity] : severity.values).some((value) => value >= Severity.WARN);
+
 /** Whether straight/generate.ts makes a function for the event: for those that come in floods, and for exec and exit. */
 export const isWrittenStraight = ({ highVolume, fullBlock }: EventDefinition): boolean =>
   highVolume === true || fullBlock === true;

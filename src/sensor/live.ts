@@ -188,6 +188,13 @@ export class LiveSensor implements Sensor {
     this.#rateLimit = rateLimit;
   }
 
+  /** The programs wake us for the first of them (wake_flags of ebpf/lib/ring.h). */
+  hurry(types: Iterable<number>): void {
+    let mask = 0;
+    for (const type of types) mask |= 1 << type;
+    this.#sensor.set('urgent_events', BigInt(mask >>> 0));
+  }
+
   /** Values of filters that mean nothing on this machine now; they hold as soon as they do. */
   get unresolvedFilters(): readonly string[] {
     return this.#filters.unresolved;

@@ -95,6 +95,8 @@ export interface Sensor {
   hookTimes?(type: number): HookTimes;
   readonly ringUsed: number;
   readonly ringBytes: number;
+  /** Records of these types, which may be warnings, are looked at within 10 ms. A recording has its own pace. */
+  hurry?(types: Iterable<number>): void;
   /** What single processes lost to the rate limit since the last call. */
   rateLimited?(): readonly Limited[];
   /**

@@ -34,6 +34,13 @@ const TARGETS: readonly Target[] = [
     atLeast: true,
   },
   { figure: 'rate.kernel.connect.rss', what: 'resident memory at that rate, MiB', limit: 150 },
+  { figure: 'delay.p99', what: 'from the kernel to the receiver, 99 of 100, ms', limit: 500 },
+  { figure: 'delay.warning.p99', what: 'the same of a warning, ms', limit: 50 },
+  { figure: 'bill.connect.paced.agentsmith', what: 'whole bill of a connect at 5,000/s, µs', limit: 12 },
+  { figure: 'bill.connect.full.agentsmith', what: 'whole bill of a connect at full speed, µs', limit: 5 },
+  { figure: 'bill.file.paced.agentsmith', what: 'whole bill of a file at 5,000/s, µs', limit: 12 },
+  { figure: 'bill.file.full.agentsmith', what: 'whole bill of a file at full speed, µs', limit: 5 },
+  { figure: 'bill.exec.full.agentsmith', what: 'whole bill of an exec at full speed, µs', limit: 40 },
   { figure: 'idle.rss', what: "idle resident memory beside the ring's mapping, MiB", limit: 90 },
   { figure: 'idle.cpu', what: 'idle CPU, % of a core', limit: 0.3 },
   { figure: 'start.attached', what: 'from start to all hooks attached, ms', limit: 1000 },
@@ -166,6 +173,8 @@ ${peerRows(figures).join('\n')}
 - **rate**: replay feeds connect records as fast as the receiver takes them, for 30 s; kernel is a program that connects a
   datagram socket in a loop, at the highest of several rates at which nothing was lost, for 30 s. Maker, agent and receiver share
   the cores.
+- **delay**: from the kernel's time of an event until its record is with a receiver in another process, through the CLI as it is
+  started: 1,000 files a second for ten seconds, and a warning (ptrace) every 50 ms meanwhile.
 - **outage**: the CLI with \`--state-dir\` at 5,000 connects/s for 30 s with a receiver (\`outage.rss.before\`: the second half), 60 s
   without (\`outage.rss\`), and until all that waited on disk is delivered (\`outage.rss.replay\`): the highest resident memory, ten
   looks a second, without the pages of the ring.

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { repository } from '../support/repository.ts';
 import { backends } from './backends.ts';
+import { delay } from './delay.ts';
 import { type Figure, type Part, table } from './figures.ts';
 import { handler } from './handler.ts';
 import { heap } from './heap.ts';
@@ -36,6 +37,7 @@ const PARTS: readonly Part[] = [
   redact,
   heap,
   rate,
+  delay,
   outage,
   idle,
   start,
