@@ -78,34 +78,47 @@ static const u8 slots_of_call[CALLS][SLOTS_PER_CALL] = {
 #define SYSCALL_TABLE 512
 #define X32_SYSCALL_BIT 0x40000000
 
-/* arch/x86/entry/syscalls/syscall_64.tbl */
-static const u8 calls_x86_64[SYSCALL_TABLE] = {
-	[2] = CALL_OPEN, [42] = CALL_CONNECT, [49] = CALL_BIND, [59] = CALL_EXECVE, [82] = CALL_RENAME, [83] = CALL_MKDIR,
-	[84] = CALL_RMDIR, [85] = CALL_CREAT, [86] = CALL_LINK, [87] = CALL_UNLINK, [88] = CALL_SYMLINK,
-	[101] = CALL_PTRACE, [105] = CALL_SETUID, [106] = CALL_SETGID, [113] = CALL_SETREUID, [114] = CALL_SETREGID,
-	[117] = CALL_SETRESUID, [119] = CALL_SETRESGID, [122] = CALL_SETFSUID, [123] = CALL_SETFSGID,
-	[126] = CALL_CAPSET, [133] = CALL_MKNOD, [155] = CALL_PIVOT_ROOT, [165] = CALL_MOUNT, [175] = CALL_INIT_MODULE,
-	[246] = CALL_KEXEC_LOAD, [257] = CALL_OPENAT, [258] = CALL_MKDIRAT,
-	[259] = CALL_MKNODAT, [263] = CALL_UNLINKAT, [264] = CALL_RENAMEAT, [265] = CALL_LINKAT, [266] = CALL_SYMLINKAT,
-	[272] = CALL_UNSHARE, [308] = CALL_SETNS,
-	[310] = CALL_PROCESS_VM_READV, [311] = CALL_PROCESS_VM_WRITEV, [313] = CALL_FINIT_MODULE,
-	[316] = CALL_RENAMEAT2, [320] = CALL_KEXEC_FILE_LOAD, [321] = CALL_BPF, [322] = CALL_EXECVEAT, [428] = CALL_OPEN_TREE, [429] = CALL_MOVE_MOUNT,
-	[432] = CALL_FSMOUNT, [437] = CALL_OPENAT2, [438] = CALL_PIDFD_GETFD,
-};
+/*
+ * Side by side, because most calls end at one look: a number that is nothing in either ABI needs no word about which it was.
+ */
+static const struct {
+	u8 native;                  /* arch/x86/entry/syscalls/syscall_64.tbl */
+	u8 compat;                  /* syscall_32.tbl: int 0x80 and 32-bit programs. The 16-bit setuid and its like count too. */
+} calls_x86[SYSCALL_TABLE] = {
+	[2].native = CALL_OPEN, [42].native = CALL_CONNECT, [49].native = CALL_BIND, [59].native = CALL_EXECVE,
+	[82].native = CALL_RENAME, [83].native = CALL_MKDIR, [84].native = CALL_RMDIR, [85].native = CALL_CREAT,
+	[86].native = CALL_LINK, [87].native = CALL_UNLINK, [88].native = CALL_SYMLINK, [101].native = CALL_PTRACE,
+	[105].native = CALL_SETUID, [106].native = CALL_SETGID, [113].native = CALL_SETREUID,
+	[114].native = CALL_SETREGID, [117].native = CALL_SETRESUID, [119].native = CALL_SETRESGID,
+	[122].native = CALL_SETFSUID, [123].native = CALL_SETFSGID, [126].native = CALL_CAPSET,
+	[133].native = CALL_MKNOD, [155].native = CALL_PIVOT_ROOT, [165].native = CALL_MOUNT,
+	[175].native = CALL_INIT_MODULE, [246].native = CALL_KEXEC_LOAD, [257].native = CALL_OPENAT,
+	[258].native = CALL_MKDIRAT, [259].native = CALL_MKNODAT, [263].native = CALL_UNLINKAT,
+	[264].native = CALL_RENAMEAT, [265].native = CALL_LINKAT, [266].native = CALL_SYMLINKAT,
+	[272].native = CALL_UNSHARE, [308].native = CALL_SETNS, [310].native = CALL_PROCESS_VM_READV,
+	[311].native = CALL_PROCESS_VM_WRITEV, [313].native = CALL_FINIT_MODULE, [316].native = CALL_RENAMEAT2,
+	[320].native = CALL_KEXEC_FILE_LOAD, [321].native = CALL_BPF, [322].native = CALL_EXECVEAT,
+	[428].native = CALL_OPEN_TREE, [429].native = CALL_MOVE_MOUNT, [432].native = CALL_FSMOUNT,
+	[437].native = CALL_OPENAT2, [438].native = CALL_PIDFD_GETFD,
 
-/* arch/x86/entry/syscalls/syscall_32.tbl: int 0x80 and 32-bit programs. The 16-bit setuid and its like count too. */
-static const u8 calls_i386[SYSCALL_TABLE] = {
-	[5] = CALL_OPEN, [8] = CALL_CREAT, [9] = CALL_LINK, [10] = CALL_UNLINK, [11] = CALL_EXECVE, [14] = CALL_MKNOD,
-	[21] = CALL_MOUNT, [23] = CALL_SETUID, [26] = CALL_PTRACE, [38] = CALL_RENAME, [39] = CALL_MKDIR, [40] = CALL_RMDIR,
-	[46] = CALL_SETGID, [70] = CALL_SETREUID, [71] = CALL_SETREGID, [83] = CALL_SYMLINK, [102] = CALL_SOCKETCALL,
-	[128] = CALL_INIT_MODULE, [138] = CALL_SETFSUID, [139] = CALL_SETFSGID, [164] = CALL_SETRESUID,
-	[170] = CALL_SETRESGID, [185] = CALL_CAPSET, [203] = CALL_SETREUID, [204] = CALL_SETREGID,
-	[208] = CALL_SETRESUID, [210] = CALL_SETRESGID, [213] = CALL_SETUID, [214] = CALL_SETGID, [215] = CALL_SETFSUID,
-	[216] = CALL_SETFSGID, [217] = CALL_PIVOT_ROOT, [283] = CALL_KEXEC_LOAD, [295] = CALL_OPENAT, [296] = CALL_MKDIRAT, [297] = CALL_MKNODAT, [301] = CALL_UNLINKAT,
-	[302] = CALL_RENAMEAT, [303] = CALL_LINKAT, [304] = CALL_SYMLINKAT, [310] = CALL_UNSHARE, [346] = CALL_SETNS, [347] = CALL_PROCESS_VM_READV,
-	[348] = CALL_PROCESS_VM_WRITEV, [350] = CALL_FINIT_MODULE, [353] = CALL_RENAMEAT2, [357] = CALL_BPF,
-	[358] = CALL_EXECVEAT, [361] = CALL_BIND, [362] = CALL_CONNECT, [428] = CALL_OPEN_TREE, [429] = CALL_MOVE_MOUNT,
-	[432] = CALL_FSMOUNT, [437] = CALL_OPENAT2, [438] = CALL_PIDFD_GETFD,
+	[5].compat = CALL_OPEN, [8].compat = CALL_CREAT, [9].compat = CALL_LINK, [10].compat = CALL_UNLINK,
+	[11].compat = CALL_EXECVE, [14].compat = CALL_MKNOD, [21].compat = CALL_MOUNT, [23].compat = CALL_SETUID,
+	[26].compat = CALL_PTRACE, [38].compat = CALL_RENAME, [39].compat = CALL_MKDIR, [40].compat = CALL_RMDIR,
+	[46].compat = CALL_SETGID, [70].compat = CALL_SETREUID, [71].compat = CALL_SETREGID,
+	[83].compat = CALL_SYMLINK, [102].compat = CALL_SOCKETCALL, [128].compat = CALL_INIT_MODULE,
+	[138].compat = CALL_SETFSUID, [139].compat = CALL_SETFSGID, [164].compat = CALL_SETRESUID,
+	[170].compat = CALL_SETRESGID, [185].compat = CALL_CAPSET, [203].compat = CALL_SETREUID,
+	[204].compat = CALL_SETREGID, [208].compat = CALL_SETRESUID, [210].compat = CALL_SETRESGID,
+	[213].compat = CALL_SETUID, [214].compat = CALL_SETGID, [215].compat = CALL_SETFSUID,
+	[216].compat = CALL_SETFSGID, [217].compat = CALL_PIVOT_ROOT, [283].compat = CALL_KEXEC_LOAD,
+	[295].compat = CALL_OPENAT, [296].compat = CALL_MKDIRAT, [297].compat = CALL_MKNODAT,
+	[301].compat = CALL_UNLINKAT, [302].compat = CALL_RENAMEAT, [303].compat = CALL_LINKAT,
+	[304].compat = CALL_SYMLINKAT, [310].compat = CALL_UNSHARE, [346].compat = CALL_SETNS,
+	[347].compat = CALL_PROCESS_VM_READV, [348].compat = CALL_PROCESS_VM_WRITEV,
+	[350].compat = CALL_FINIT_MODULE, [353].compat = CALL_RENAMEAT2, [357].compat = CALL_BPF,
+	[358].compat = CALL_EXECVEAT, [361].compat = CALL_BIND, [362].compat = CALL_CONNECT,
+	[428].compat = CALL_OPEN_TREE, [429].compat = CALL_MOVE_MOUNT, [432].compat = CALL_FSMOUNT,
+	[437].compat = CALL_OPENAT2, [438].compat = CALL_PIDFD_GETFD,
 };
 
 /* include/uapi/asm-generic/unistd.h */
@@ -138,23 +151,40 @@ static __always_inline bool syscall_is_compat(struct task_struct *task)
 	return task->thread_info.status & TS_COMPAT;
 }
 
-/* Which call ends; `regs` are those that tp_btf/sys_exit hands over. */
-static __always_inline u32 call_of(struct task_struct *task, const struct pt_regs *regs)
+/* The number of the call that ends, without the bit of x32; `regs` are those that tp_btf/sys_exit hands over. */
+static __always_inline u32 call_number(const struct pt_regs *regs)
 {
-	if (bpf_core_field_exists(struct pt_regs___x86, orig_ax)) {
-		u32 nr = ((const struct pt_regs___x86 *)regs)->orig_ax;
+	if (bpf_core_field_exists(struct pt_regs___x86, orig_ax))
+		return (u32)((const struct pt_regs___x86 *)regs)->orig_ax & ~X32_SYSCALL_BIT;
+	if (bpf_core_field_exists(struct pt_regs___arm64, syscallno))
+		return ((const struct pt_regs___arm64 *)regs)->syscallno;
+	return SYSCALL_TABLE;
+}
 
-		if (syscall_is_compat(task))
-			return nr < SYSCALL_TABLE ? calls_i386[MASK(nr, SYSCALL_TABLE - 1)] : CALL_NONE;
-		nr &= ~X32_SYSCALL_BIT;
-		return nr < SYSCALL_TABLE ? calls_x86_64[MASK(nr, SYSCALL_TABLE - 1)] : call_of_x32(nr);
-	}
-	if (bpf_core_field_exists(struct pt_regs___arm64, syscallno)) {
-		u32 nr = ((const struct pt_regs___arm64 *)regs)->syscallno;
+/* Whether it can be one that is named here: what nearly all calls are asked, and all that they cost. */
+static __always_inline bool call_is_named(const struct pt_regs *regs)
+{
+	u32 nr = call_number(regs), at = MASK(nr, SYSCALL_TABLE - 1);
 
-		return nr < SYSCALL_TABLE ? calls_arm64[MASK(nr, SYSCALL_TABLE - 1)] : CALL_NONE;
-	}
-	return CALL_NONE;
+	if (nr >= SYSCALL_TABLE)
+		return true;
+	if (!bpf_core_field_exists(struct pt_regs___x86, orig_ax))
+		return calls_arm64[at];
+	return calls_x86[at].native || (calls_x86[at].compat && syscall_is_compat(bpf_get_current_task_btf()));
+}
+
+/* Which call ends. */
+static __always_inline u32 call_of(const struct pt_regs *regs)
+{
+	u32 nr = call_number(regs), at = MASK(nr, SYSCALL_TABLE - 1);
+
+	if (!bpf_core_field_exists(struct pt_regs___x86, orig_ax))
+		return nr < SYSCALL_TABLE ? calls_arm64[at] : CALL_NONE;
+	if (!syscall_is_compat(bpf_get_current_task_btf()))
+		return nr < SYSCALL_TABLE ? calls_x86[at].native : call_of_x32(nr);
+	/* There the bit belongs to the number, of which there is no call. */
+	nr = ((const struct pt_regs___x86 *)regs)->orig_ax;
+	return nr < SYSCALL_TABLE ? calls_x86[at].compat : CALL_NONE;
 }
 
 /* Argument `n` (0-5, a constant) of the call that ends. A pointer of a 32-bit program is zero-extended. */

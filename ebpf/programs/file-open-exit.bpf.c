@@ -47,6 +47,6 @@ int BPF_PROG(file_open_exit, struct pt_regs *regs, long ret)
 	if (file)
 		file__report_open(&b, task, file, PROGRAM_file_open_exit);
 	else
-		report_unresolved(&b, task, regs, call_of(task, regs));
+		report_unresolved(&b, task, regs, call_of(regs));
 	return 0;
 }

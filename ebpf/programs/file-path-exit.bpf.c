@@ -234,7 +234,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(file_path_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u32 call = call_of(task, regs);
+	u32 call = call_of(regs);
 	struct builder b = {};
 	struct deed d = {};
 

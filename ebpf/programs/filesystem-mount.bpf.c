@@ -263,7 +263,7 @@ ON_CALL(filesystem_pivot_compat, "__ia32_sys_pivot_root", CALL_PIVOT_ROOT)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(filesystem_mount_exit, struct pt_regs *regs, long ret)
 {
-	u32 call = call_of(bpf_get_current_task_btf(), regs);
+	u32 call = call_of(regs);
 	struct called c = called(PROGRAM_filesystem_mount_exit, call, regs, ret);
 
 	return filesystem_mount__traced(&c);

@@ -69,5 +69,5 @@ ON_CALL(kernel_kexec_file_native, "__x64_sys_kexec_file_load", CALL_KEXEC_FILE_L
 SEC("tp_btf/sys_exit")
 int BPF_PROG(kernel_kexec_exit, struct pt_regs *regs, long ret)
 {
-	return on_call(PROGRAM_kernel_kexec_exit, IN_TRACEPOINT, call_of(bpf_get_current_task_btf(), regs), regs, ret);
+	return on_call(PROGRAM_kernel_kexec_exit, IN_TRACEPOINT, call_of(regs), regs, ret);
 }

@@ -87,7 +87,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(kernel_module_exit, struct pt_regs *regs, long ret)
 {
 	return on_call(PROGRAM_kernel_module_exit, IN_TRACEPOINT, regs, ret,
-		       call_of(bpf_get_current_task_btf(), regs));
+		       call_of(regs));
 }
 
 SEC("fentry/security_kernel_read_file")

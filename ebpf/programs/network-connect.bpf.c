@@ -287,7 +287,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(network_connect_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u32 call = call_of(task, regs), fd = call_argument(task, regs, 0);
+	u32 call = call_of(regs), fd = call_argument(task, regs, 0);
 	u64 now = bpf_ktime_get_boot_ns(), id = bpf_get_current_pid_tgid(), cookie;
 	struct connect_error error = { .time = now, .result = ret };
 	struct connect_attempt *a;

@@ -220,7 +220,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(network_socket_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u32 call = call_of(task, regs), nested[3], fd = call_argument(task, regs, 0);
+	u32 call = call_of(regs), nested[3], fd = call_argument(task, regs, 0);
 	struct made m = {
 		.address = call_argument(task, regs, 1),
 		.size = call_argument(task, regs, 2),

@@ -47,7 +47,7 @@ int BPF_PROG(process_credential_exit, struct pt_regs *regs, long ret)
 		introduce_current(task);
 		credentials__compare(PROGRAM_process_credential_exit, task);
 	}
-	syscall_next(ctx, call_of(task, regs), SLOT_process_credential_exit);
+	syscall_next(ctx, call_of(regs), SLOT_process_credential_exit);
 	return 0;
 }
 

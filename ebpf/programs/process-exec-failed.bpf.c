@@ -14,7 +14,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(process_exec_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u32 call = call_of(task, regs);
+	u32 call = call_of(regs);
 	struct builder b = {};
 
 	if (ret < 0 && is_enabled(EVENT_PROCESS_EXEC) && scratch__own(&b))

@@ -211,5 +211,5 @@ ON_CALL(process_setns_compat, "__ia32_sys_setns", CALL_SETNS)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(process_namespace_exit, struct pt_regs *regs, long ret)
 {
-	return end(PROGRAM_process_namespace_exit, call_of(bpf_get_current_task_btf(), regs), regs, ret);
+	return end(PROGRAM_process_namespace_exit, call_of(regs), regs, ret);
 }

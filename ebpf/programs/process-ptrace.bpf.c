@@ -181,7 +181,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(process_ptrace_exit, struct pt_regs *regs, long ret)
 {
 	return on_call(PROGRAM_process_ptrace_exit, IN_TRACEPOINT, regs, ret,
-		       call_of(bpf_get_current_task_btf(), regs));
+		       call_of(regs));
 }
 
 SEC("tp_btf/sys_exit")

@@ -35,17 +35,21 @@ static __always_inline void opened_next(void *ctx, struct task_struct *task, str
 		bpf_tail_call(ctx, &syscall_exits, SLOT_kernel_helper_exit);
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
+/* Not inlined: what nearly all calls run has one register to save, and no stack. */
+static __noinline int named(u64 *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	u32 call = call_of(task, regs);
+	struct pt_regs *regs = (void *)ctx[0];
+	u32 call = call_of(regs);
 
-	if (!call)
-		return 0;
-	if (call <= CALL_OPENAT2)
-		opened_next(ctx, task, regs, call, ret);
-	else
+	if (call != CALL_NONE && call <= CALL_OPENAT2)
+		opened_next(ctx, bpf_get_current_task_btf(), regs, call, ctx[1]);
+	else if (call)
 		syscall_next(ctx, call, SLOT_NONE);
 	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int syscall_exit(u64 *ctx)
+{
+	return call_is_named((void *)ctx[0]) ? named(ctx) : 0;
 }

@@ -33,7 +33,8 @@ const TARGETS: readonly Target[] = [
     limit: 300_000,
     atLeast: true,
   },
-  { figure: 'rate.kernel.connect.rss', what: 'resident memory at that rate, MiB', limit: 150 },
+  { figure: 'rate.sustained.connect.lost', what: 'lost of 300,000/s from the kernel in 30 s, events', limit: 0 },
+  { figure: 'rate.sustained.connect.rss', what: 'resident memory at 300,000/s, MiB', limit: 150 },
   { figure: 'delay.p99', what: 'from the kernel to the receiver, 99 of 100, ms', limit: 500 },
   { figure: 'delay.warning.p99', what: 'the same of a warning, ms', limit: 50 },
   { figure: 'bill.connect.paced.agentsmith', what: 'whole bill of a connect at 5,000/s, µs', limit: 12 },
@@ -171,8 +172,8 @@ ${peerRows(figures).join('\n')}
   with two secrets, and on the worst of 58 command lines of 32 KiB written to be slow.
 - **heap**: growth of the JS heap for each event from ring bytes to a closed batch, without a collection in between.
 - **rate**: replay feeds connect records as fast as the receiver takes them, for 30 s; kernel is a program that connects a
-  datagram socket in a loop, at the highest of several rates at which nothing was lost, for 30 s. Maker, agent and receiver share
-  the cores.
+  datagram socket in a loop, at the highest of several rates at which nothing was lost, for 30 s, and sustained the same at
+  300,000/s. Maker, agent and receiver share the cores.
 - **delay**: from the kernel's time of an event until its record is with a receiver in another process, through the CLI as it is
   started: 1,000 files a second for ten seconds, and a warning (ptrace) every 50 ms meanwhile.
 - **outage**: the CLI with \`--state-dir\` at 5,000 connects/s for 30 s with a receiver (\`outage.rss.before\`: the second half), 60 s

@@ -10,6 +10,9 @@ const MIB = 1 << 20;
 /** Offered rates, one after the other until records are lost; 0 = as fast as the maker can. */
 const RATES: readonly number[] = [100_000, 200_000, 300_000, 350_000, 400_000, 500_000, 0];
 
+/** The rate that is to be sustained, and at which memory has a target. */
+const TARGET = 300_000;
+
 /** What came of a storm. */
 interface Storm {
   readonly delivered: number;
@@ -95,11 +98,15 @@ async function kernel(options: BenchOptions): Promise<Figure[]> {
     rate = kept.pop()!;
     result = await long(rate);
   }
+  progress(`rate: ${TARGET}/s`);
+  const sustained = await long(TARGET);
   const limit = rate === 0 ? 'the maker is the limit' : 'the highest step without loss';
   return [
     { ...plain('rate.kernel.connect', result.delivered / result.seconds, 'events/s'), against: limit },
     plain('rate.kernel.connect.lost', result.lost, 'events'),
     plain('rate.kernel.connect.rss', result.rss / MIB, 'MiB'),
+    plain('rate.sustained.connect.lost', sustained.lost, 'events'),
+    plain('rate.sustained.connect.rss', sustained.rss / MIB, 'MiB'),
   ];
 }
 
