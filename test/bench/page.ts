@@ -33,7 +33,11 @@ const TARGETS: readonly Target[] = [
     limit: 300_000,
     atLeast: true,
   },
-  { figure: 'rate.sustained.connect.lost', what: 'lost of 300,000/s from the kernel in 30 s, events', limit: 0 },
+  {
+    figure: 'rate.sustained.connect.lost',
+    what: 'lost of 300,000/s from the kernel in 30 s, events',
+    limit: 0,
+  },
   { figure: 'rate.sustained.connect.rss', what: 'resident memory at 300,000/s, MiB', limit: 150 },
   { figure: 'delay.p99', what: 'from the kernel to the receiver, 99 of 100, ms', limit: 500 },
   { figure: 'delay.warning.p99', what: 'the same of a warning, ms', limit: 50 },

@@ -33,17 +33,17 @@ describe('createAgent with a state directory', function () {
     rmSync(folder, { recursive: true });
   });
 
-  /** The whole recording through an agent. */
-  async function run(config: AgentConfig = {}): Promise<Books> {
-    const agent = createAgent({ recording: FIXTURE, endpoint: sink.url, stateDir, ...config });
+  /** The whole recording through an agent. What is not acknowledged when it must end is sent once more by the next. */
+  async function run(endsWithinMs = 30_000): Promise<Books> {
+    const agent = createAgent({ recording: FIXTURE, endpoint: sink.url, stateDir });
     await agent.start();
     assert.equal(await agent.ended, undefined);
-    return agent.stop(2000);
+    return agent.stop(endsWithinMs);
   }
 
   it('leaves on disk what the receiver does not take, and the next one sends it', async () => {
     sink.respond(() => UNAVAILABLE);
-    const first = await run();
+    const first = await run(2000);
     assert.deepEqual([first.delivered, first.lost], [0, []]);
     assert.ok(first.spooled > fixture.length && first.spooled === first.received, `${first.spooled} on disk`);
     sink.respond(() => undefined);
