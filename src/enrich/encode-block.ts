@@ -2,6 +2,7 @@
 import { processExec } from '../decode/layout.gen.ts';
 import { WHO_WORDS } from '../decode/record.ts';
 import { Writer } from '../otlp-writer.ts';
+import { writeOwnRows } from './own-rows.ts';
 import type { HostContext, Process } from './process.ts';
 import {
   type BlockAttribute,
@@ -10,7 +11,6 @@ import {
   escapedCommon,
   escapedOwn,
   hostUser,
-  OWN_ROWS,
 } from './process-block.ts';
 
 /** An encoded block: attributes of a LogRecord, and the names of those in which bytes were escaped. */
@@ -38,9 +38,13 @@ const CGROUP = (who.cgroup.offset - who.start.offset) / 4;
 /** From here on all words of `struct who` belong to the session or container. */
 const FIRST = (who.uid.offset - who.start.offset) / 4;
 
+/** By what tells sessions and containers apart: what is left out here, {@link isOf} compares. */
 function placeOf(process: Process, detail: Detail): number {
-  let hash = process.word(CGROUP) + detail;
-  for (let i = FIRST; i < WHO_WORDS; i++) hash = Math.imul(hash ^ process.word(i), 0x01000193);
+  let hash = Math.imul(process.u32(who.cgroup) ^ detail, 0x01000193);
+  hash = Math.imul(hash ^ process.u32(who.euid), 0x01000193);
+  hash = Math.imul(hash ^ process.u32(who.auditSession), 0x01000193);
+  hash = Math.imul(hash ^ process.u32(who.tty), 0x01000193);
+  hash = Math.imul(hash ^ process.u32(who.mntNs), 0x01000193);
   return (hash ^ (hash >>> 15)) & (PLACES - 1);
 }
 
@@ -78,11 +82,7 @@ const commonScratch = new Writer(Buffer.alloc(8192));
 
 function writeRows(rows: readonly BlockAttribute[], process: Process, host: HostContext, out: Writer): void {
   for (let i = 0; i < rows.length; i++) {
-    const { key, read, write } = rows[i]!;
-    if (write) {
-      write(process, host, out, key);
-      continue;
-    }
+    const { key, read } = rows[i]!;
     const value = read(process, host);
     if (value !== undefined) out.attribute(key, value);
   }
@@ -104,8 +104,8 @@ export function writeBlock(
 ): readonly string[] {
   const common = commonBlock(process, detail, host);
   const own = escapedOwn(process, detail);
-  writeRows(OWN_ROWS[detail], process, host, out);
-  out.copy(common.bytes, 0, common.bytes.length);
+  writeOwnRows(process, detail, host, out);
+  out.whole(common.bytes);
   return own.length > 0 ? [...own, ...common.escaped] : common.escaped;
 }
 

@@ -13,15 +13,22 @@ export interface Image {
   readonly escaped: boolean;
   readonly memfd: boolean;
   readonly deleted: boolean;
+  /** What is remembered of the path; of few paths nothing is. */
+  readonly program: Program | undefined;
 }
 
-interface Program {
+/** A program by its path, which is ASCII. */
+export interface Program {
   readonly path: string;
   readonly name: string;
+  /** Both as attributes, from when they are first asked for. */
+  rows: Uint8Array | undefined;
 }
 
-/** Most execs are of a program that ran before. So many are remembered, each of 4 KiB at the worst; two that meet take turns. */
+/** Most execs are of a program that ran before. So many are remembered, each of 3 KiB at the worst; two that meet take turns. */
 const PLACES = 1024;
+/** Bytes of a path that is remembered: hardly a program has a longer one, and it bounds what all of them take. */
+export const PLAIN_MAX = 1024;
 const programs: (Program | undefined)[] = new Array(PLACES).fill(undefined);
 
 function isPathOf(path: string, bytes: Uint8Array, length: number): boolean {
@@ -32,6 +39,7 @@ function isPathOf(path: string, bytes: Uint8Array, length: number): boolean {
 
 /** The program of a path of ASCII, decoded once; undefined for any other. */
 function plainProgram(bytes: Buffer, length: number): Program | undefined {
+  if (length > PLAIN_MAX) return undefined;
   let hash = length;
   let all = 0;
   for (let i = 0; i < length; i++) {
@@ -44,7 +52,7 @@ function plainProgram(bytes: Buffer, length: number): Program | undefined {
   const found = programs[place];
   if (found && isPathOf(found.path, bytes, length)) return found;
   const path = bytes.toString('latin1', 0, length);
-  return (programs[place] = { path, name: nameOf(path) });
+  return (programs[place] = { path, name: nameOf(path), rows: undefined });
 }
 
 /** The image that an introduction or exec record tells of; undefined when it has no path. */
@@ -63,5 +71,6 @@ export function imageOf(event: RawEvent): Image | undefined {
     escaped: !plain && needsEscape(PathText.bytes, 0, length),
     memfd: (flags & ExecFlag.MEMFD) !== 0,
     deleted: (flags & ExecFlag.DELETED) !== 0,
+    program: plain,
   };
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { processExec } from '../decode/layout.gen.ts';
 import { ttyPath } from '../decode/names.ts';
-import { digitCount, hexCount, ISO_LENGTH, type Key, key } from '../otlp-bytes.ts';
-import type { AttributeValue, Writer } from '../otlp-writer.ts';
+import { type Key, key } from '../otlp-bytes.ts';
+import type { AttributeValue } from '../otlp-writer.ts';
 import * as at from '../semconv.ts';
 import type { HostNamespaces } from '../sensor/sensor.ts';
 import type { HostContext, Process } from './process.ts';
@@ -16,37 +16,25 @@ const UNSET = 0xffffffff;
 
 type Field = { readonly offset: number };
 type Read = (process: Process, host: HostContext) => AttributeValue | undefined;
-type Write = (process: Process, host: HostContext, out: Writer, key: Key) => void;
 
 /** One row of the block. */
 export interface BlockAttribute {
   readonly key: Key;
   readonly detail: Detail;
   readonly read: Read;
-  /** The same straight into bytes, for what differs from process to process and would be a string before. */
-  readonly write: Write | undefined;
 }
 
-const attribute = (name: string, detail: Detail, read: Read, write?: Write): BlockAttribute => ({
+const attribute = (name: string, detail: Detail, read: Read): BlockAttribute => ({
   key: key(name),
   detail,
   read,
-  write,
 });
 
 const { LEAN, STANDARD } = Detail;
 
 /** A number of `struct who`; 0 = absent where `optional`. */
 const number = (name: string, detail: Detail, field: Field, optional = false): BlockAttribute =>
-  attribute(
-    name,
-    detail,
-    (p) => (optional ? p.u32(field) || undefined : p.u32(field)),
-    (p, _host, out, key) => {
-      const value = p.u32(field);
-      if (value !== 0 || !optional) out.intAttribute(key, value);
-    },
-  );
+  attribute(name, detail, (p) => (optional ? p.u32(field) || undefined : p.u32(field)));
 const unlessUnset = (value: number) => (value === UNSET ? undefined : value);
 /** The name of a user who is the host's. */
 export const hostUser = (uid: number, process: Process, host: HostContext): string | undefined =>
@@ -55,18 +43,7 @@ const ttyOf = (process: Process) => ttyPath(process.u32(who.tty));
 
 /** `<pid>-<start in ns, hex>`: the join key of `agentsmith.process.id`. */
 const processId = (name: string, pid: Field, start: Field): BlockAttribute =>
-  attribute(
-    name,
-    LEAN,
-    (p) => `${p.u32(pid)}-${p.u64(start).toString(16)}`,
-    (p, _host, out, key) => {
-      const [number, low, high] = [p.u32(pid), p.u32(start), p.high(start)];
-      out.stringAttribute(key, digitCount(number) + 1 + hexCount(low, high));
-      out.digits(number);
-      out.byte(0x2d);
-      out.hex(low, high);
-    },
-  );
+  attribute(name, LEAN, (p) => `${p.u32(pid)}-${p.u64(start).toString(16)}`);
 
 /** A namespace is told where it differs from the host's; exec and exit (FULL) always tell. */
 const namespace = (name: string, field: Field, own: (host: HostNamespaces) => number): BlockAttribute[] => [
@@ -76,20 +53,12 @@ const namespace = (name: string, field: Field, own: (host: HostNamespaces) => nu
   ),
 ];
 
-/** What differs from process to process. */
+/** What differs from process to process; own-rows.ts writes the same. */
 const OWN: readonly BlockAttribute[] = [
   number(at.ATTR_PROCESS_PID, LEAN, who.pid),
   processId(at.PROCESS_ID, who.pid, who.start),
   processId(at.PROCESS_PARENT_ID, who.parentPid, who.parentStart),
-  attribute(
-    at.ATTR_PROCESS_CREATION_TIME,
-    LEAN,
-    (p, host) => new Date(p.created(host.clock)).toISOString(),
-    (p, host, out, key) => {
-      out.stringAttribute(key, ISO_LENGTH);
-      out.isoTime(p.created(host.clock));
-    },
-  ),
+  attribute(at.ATTR_PROCESS_CREATION_TIME, LEAN, (p, host) => new Date(p.created(host.clock)).toISOString()),
   number(at.ATTR_PROCESS_PARENT_PID, LEAN, who.parentPid),
   number(at.ATTR_PROCESS_GROUP_LEADER_PID, STANDARD, who.groupLeader, true),
   number(at.ATTR_PROCESS_SESSION_LEADER_PID, STANDARD, who.sessionLeader, true),
@@ -137,8 +106,14 @@ const rowsOf = (rows: readonly BlockAttribute[]): Rows => ({
   [Detail.FULL]: rows.filter((a) => !(isNamespace(a) && a.detail === STANDARD)),
 });
 const ROWS = rowsOf(BLOCK);
-export const OWN_ROWS: Rows = rowsOf(OWN);
 export const COMMON_ROWS: Rows = rowsOf(COMMON);
+
+/** The key of a row. @throws when there is no row of that name */
+export function keyOfRow(name: string): Key {
+  const row = BLOCK.find(({ key }) => key.name === name);
+  if (!row) throw new RangeError(`no row ${name} in the block`);
+  return row.key;
+}
 
 /** The block as readable attributes, in the order of the record. */
 export function readBlock(
