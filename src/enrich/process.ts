@@ -45,8 +45,14 @@ export class Process {
   exited = false;
   /** Within the tree that `--tree` asks for. */
   selected = true;
+  /** Its neighbours in {@link ProcessTable}. */
+  beside: Process | undefined;
+  older: Process | undefined;
+  newer: Process | undefined;
   #created = -1;
   #children: Ancestry | undefined;
+  /** Whether there are blocks: most processes never have one that is kept. */
+  #isEncoded = false;
   readonly #blocks: (Block | undefined)[] = [undefined, undefined, undefined];
 
   constructor(event: RawEvent) {
@@ -162,7 +168,10 @@ export class Process {
 
   /** The encoded block; encoded once and again after {@link changed}. */
   block(detail: Detail, host: HostContext): Block {
-    return (this.#blocks[detail] ??= encodeBlock(this, detail, host));
+    const found = this.#blocks[detail];
+    if (found) return found;
+    this.#isEncoded = true;
+    return (this.#blocks[detail] = encodeBlock(this, detail, host));
   }
 
   /**
@@ -170,7 +179,7 @@ export class Process {
    * process has once each: to keep it would cost more than to write it again.
    */
   writeBlock(detail: Detail, host: HostContext, out: Writer): readonly string[] {
-    if (detail === Detail.FULL && !this.#blocks[detail]) return writeBlock(this, detail, host, out);
+    if (detail === Detail.FULL) return writeBlock(this, detail, host, out);
     const { bytes, escaped } = this.block(detail, host);
     out.whole(bytes);
     return escaped;
@@ -178,7 +187,9 @@ export class Process {
 
   /** What was made of it no longer holds: `who` or the image is another. */
   changed(): void {
-    this.#blocks[Detail.LEAN] = this.#blocks[Detail.STANDARD] = this.#blocks[Detail.FULL] = undefined;
     this.#children = undefined;
+    if (!this.#isEncoded) return;
+    this.#blocks[Detail.LEAN] = this.#blocks[Detail.STANDARD] = this.#blocks[Detail.FULL] = undefined;
+    this.#isEncoded = false;
   }
 }

@@ -13,6 +13,7 @@ import type { Seed } from '../sensor/sensor.ts';
 import { Ancestry, NO_ANCESTRY } from './ancestry.ts';
 import { type Image, imageOf } from './image.ts';
 import { Process } from './process.ts';
+import { ProcessTable } from './process-table.ts';
 
 const { who } = processExec;
 
@@ -41,7 +42,7 @@ export interface ProcessesOptions {
  */
 export class Processes {
   /** By pid; a reused pid replaces its former owner, which stays reachable while it is kept. */
-  readonly #byPid = new Map<number, Process>();
+  readonly #byPid = new ProcessTable();
   readonly #exited: (Process | undefined)[] = [];
   #nextExited = 0;
   readonly #free: Process[] = [];
@@ -92,7 +93,12 @@ export class Processes {
 
   /** The exited process of a late result whose pid has a new owner: that one must stay where it is. */
   #former(event: RawEvent): Process | undefined {
-    return this.#exited.find((process) => process?.pid === event.u32(who.pid) && isSame(process, event));
+    // A closure would be made for each event, though hardly one is of a pid with a new owner.
+    for (let i = 0; i < this.#exited.length; i++) {
+      const process = this.#exited[i];
+      if (process?.pid === event.u32(who.pid) && isSame(process, event)) return process;
+    }
+    return undefined;
   }
 
   /** `owner` has the pid now. */
@@ -121,10 +127,10 @@ export class Processes {
     if (owner && isLater(owner, process)) return process;
     // Deleting first puts a reused pid at the end of the map's order, by which entries are dropped.
     if (owner) {
-      this.#byPid.delete(pid);
+      this.#byPid.delete(owner);
       this.#release(owner);
     }
-    this.#byPid.set(pid, process);
+    this.#byPid.add(process);
     if (this.#byPid.size > PROCESSES_MAX) this.#evict();
     return process;
   }
@@ -161,7 +167,7 @@ export class Processes {
     this.#exited[this.#nextExited] = process;
     this.#nextExited = (this.#nextExited + 1) % EXITED_KEPT;
     if (gone === undefined) return;
-    if (this.#byPid.get(gone.pid) === gone) this.#byPid.delete(gone.pid);
+    if (this.#byPid.get(gone.pid) === gone) this.#byPid.delete(gone);
     gone.exited = false;
     this.#release(gone);
   }
@@ -181,10 +187,10 @@ export class Processes {
    */
   sweep(isKnown: (pid: number, startLow: number, startHigh: number) => boolean): void {
     const doubtful = new Set<Process>();
-    for (const [pid, process] of this.#byPid) {
-      if (process.exited || isKnown(pid, process.startLow, process.startHigh)) continue;
+    for (const process of this.#byPid) {
+      if (process.exited || isKnown(process.pid, process.startLow, process.startHigh)) continue;
       if (this.#doubtful.has(process)) {
-        this.#byPid.delete(pid);
+        this.#byPid.delete(process);
         this.#release(process);
       } else {
         doubtful.add(process);
@@ -194,9 +200,9 @@ export class Processes {
   }
 
   #evict(): void {
-    const oldest = this.#byPid.values().next().value;
+    const { oldest } = this.#byPid;
     if (!oldest) return;
-    this.#byPid.delete(oldest.pid);
+    this.#byPid.delete(oldest);
     this.evictions++;
     this.#options.forget?.(oldest.pid, oldest.startLow, oldest.startHigh);
     this.#release(oldest);
