@@ -161,6 +161,18 @@ export class ByteWriter {
     this.at += end - start;
   }
 
+  /** Copies a few bytes of another buffer, four at a time; up to three bytes behind them are overwritten. */
+  words(from: DataView, start: number, end: number): void {
+    const { view } = this;
+    const shift = this.at - start;
+    let at = start;
+    // Of the last bytes of a buffer no whole word can be read.
+    for (const last = Math.min(end, from.byteLength - 3); at < last; at += 4)
+      view.setInt32(at + shift, from.getInt32(at, true), true);
+    for (; at < end; at++) this.bytes[at + shift] = from.getUint8(at);
+    this.at = end + shift;
+  }
+
   /** Copies bytes of ASCII; false, with nothing written, when there are others. */
   copyAscii(from: Uint8Array, start: number, end: number): boolean {
     const { bytes, at } = this;

@@ -8,8 +8,15 @@ import { ByteWriter, type Key, type Packed, packed, SHORT, varintSize } from './
 /** What an attribute can be; exact doubles are written by {@link Writer.doubleAttribute}, not from here. */
 export type AttributeValue = string | number | boolean | readonly string[];
 
-/** Where the strings end that {@link Writer.stringsAttribute} is writing: a text of a record has 64 KiB at most. */
-const ends = new Uint16Array(1 << 16);
+/** NUL-terminated strings one behind the other, as whoever read them noted it; the last may lack its NUL. */
+export class StringList {
+  /** Where each ends, from the start of the first: a text of a record has 64 KiB at most. */
+  readonly ends: Uint16Array = new Uint16Array(1 << 16);
+  count = 0;
+}
+
+/** A string of less than this many bytes has lengths of one byte, its own and that of the value around it. */
+const ITEM_SHORT = 126;
 
 /** The tag of LogRecord.attributes (field 6). */
 export const ATTRIBUTE = 0x32;
@@ -91,17 +98,13 @@ export class Writer extends ByteWriter {
     }
   }
 
-  /** KeyValue with an array of the NUL-terminated ASCII strings in `from`; the last may lack its NUL. */
-  stringsAttribute(key: Key, from: Uint8Array, start: number, end: number): void {
+  /** KeyValue with an array of strings of ASCII, which begin at `start` of `from`. */
+  stringsAttribute(key: Key, from: DataView, start: number, { ends, count }: StringList): void {
     let size = 0;
-    let count = 0;
-    for (let at = start, begin = start; at < end; at++) {
-      if (from[at] !== 0 && at + 1 < end) continue;
-      const length = (from[at] === 0 ? at : end) - begin;
-      const item = 1 + varintSize(length) + length;
-      size += 1 + varintSize(item) + item;
-      ends[count++] = begin + length - start;
-      begin = at + 1;
+    for (let i = 0, begin = 0; i < count; i++) {
+      const length = ends[i]! - begin;
+      size += length < ITEM_SHORT ? 4 + length : longItem(length);
+      begin = ends[i]! + 1;
     }
     const any = 1 + varintSize(size) + size;
     this.bytes[this.at++] = ATTRIBUTE;
@@ -111,22 +114,37 @@ export class Writer extends ByteWriter {
     this.varint(any);
     this.bytes[this.at++] = 0x2a;
     this.varint(size);
+    const { view } = this;
     for (let i = 0, begin = start; i < count; i++) {
       const stop = start + ends[i]!;
-      this.bytes[this.at++] = 0x0a;
-      this.varint(1 + varintSize(stop - begin) + stop - begin);
-      this.bytes[this.at++] = 0x0a;
-      this.varint(stop - begin);
-      this.copy(from, begin, stop);
+      const length = stop - begin;
+      if (length < ITEM_SHORT) {
+        view.setUint32(this.at, 0x000a_000a | ((length + 2) << 8) | (length << 24), true);
+        this.at += 4;
+      } else {
+        this.bytes[this.at++] = 0x0a;
+        this.varint(1 + varintSize(length) + length);
+        this.bytes[this.at++] = 0x0a;
+        this.varint(length);
+      }
+      this.words(from, begin, stop);
       begin = stop + 1;
     }
   }
 
-  /** Copies bytes with blanks for NULs. */
-  joined(from: Uint8Array, start: number, end: number): void {
-    const { bytes, at } = this;
-    for (let i = start; i < end; i++) bytes[at + i - start] = from[i] || 0x20;
-    this.at += end - start;
+  /** Copies bytes with blanks for NULs; up to three bytes behind them are overwritten. */
+  joined(from: DataView, start: number, end: number): void {
+    const { bytes, view } = this;
+    const shift = this.at - start;
+    let at = start;
+    for (const last = Math.min(end, from.byteLength - 3); at < last; at += 4) {
+      const word = from.getInt32(at, true);
+      // The high bit of each byte that is not 0.
+      const filled = (((word & 0x7f7f7f7f) + 0x7f7f7f7f) | word) & 0x80808080;
+      view.setInt32(at + shift, word | ((filled ^ 0x80808080) >>> 2), true);
+    }
+    for (; at < end; at++) bytes[at + shift] = from.getUint8(at) || 0x20;
+    this.at = end + shift;
   }
 
   /** Begins a KeyValue with an array of strings. The three marks are kept in one number. */
@@ -159,6 +177,12 @@ export class Writer extends ByteWriter {
 }
 
 const head = new Writer(Buffer.alloc(256));
+
+/** Bytes of a string of an array, from {@link ITEM_SHORT} on. */
+function longItem(length: number): number {
+  const item = 1 + varintSize(length) + length;
+  return 1 + varintSize(item) + item;
+}
 
 /** What stands before an int of so many bytes. */
 function intHead(key: Key, size: number): Packed {

@@ -87,6 +87,8 @@ export const WHO_WORDS: number = who.SIZE / 4;
  */
 export class RawEvent {
   readonly bytes: Buffer;
+  /** The same, for members of text: those are nowhere aligned. */
+  readonly view: DataView;
   /** Where the record starts within `bytes`. */
   at = 0;
   /** Another for each record that was ever read: whoever keeps something of a record knows by it which. */
@@ -98,6 +100,7 @@ export class RawEvent {
 
   constructor(buffer: ArrayBuffer) {
     this.bytes = Buffer.from(buffer);
+    this.view = new DataView(buffer);
     this.halves = new Uint16Array(buffer);
     this.words = new Uint32Array(buffer);
     this.#i32 = new Int32Array(buffer);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { StringList } from '../otlp-writer.ts';
 import { findCommandSecrets } from './secret-commands.ts';
 import { findNamedSecrets, isSecretName } from './secret-names.ts';
 import { findTokens } from './secret-tokens.ts';
@@ -79,6 +80,23 @@ export function survey(bytes: Uint8Array, start: number, end: number): number {
     state = ((state << ROWS) | FIRST) & PLACES[bytes[i]!]!;
     hits |= state;
   }
+  return hits;
+}
+
+/** {@link survey} of NUL-terminated strings, which notes where they end; the last may lack its NUL. */
+export function surveyStrings(bytes: Uint8Array, start: number, end: number, list: StringList): number {
+  const { ends } = list;
+  let state = 0;
+  let hits = 0;
+  let count = 0;
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i]!;
+    state = ((state << ROWS) | FIRST) & PLACES[byte]!;
+    hits |= state;
+    if (byte === 0) ends[count++] = i - start;
+  }
+  if (end > start && bytes[end - 1] !== 0) ends[count++] = end - start;
+  list.count = count;
   return hits;
 }
 

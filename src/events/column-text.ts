@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Field, RawEvent } from '../decode/record.ts';
+import { Recurring } from '../decode/recurring.ts';
 import { decodeText, JoinedPath, needsEscape, PathText } from '../decode/text.ts';
-import { key } from '../otlp-bytes.ts';
+import { key, type Packed, packed } from '../otlp-bytes.ts';
 import type { Writer } from '../otlp-writer.ts';
 import type { Column, Notes } from './column.ts';
 import { shaped } from './shape.ts';
@@ -73,6 +74,36 @@ export function path(field: Field): Column {
   return filled(PathText.bytes, (event) =>
     PathText.turn(event.bytes, event.textStart(field), event.textLength(field)),
   );
+}
+
+/** So many paths of a {@link recurringPath} are remembered, each of half a KiB at the worst, twice. */
+const PATHS_KEPT = 256;
+const PATH_KEPT_MAX = 256;
+
+/** A `struct path_text` that is the same in many records: its whole attribute is encoded once. */
+export function recurringPath(field: Field): Column {
+  const column = path(field);
+  return {
+    ...column,
+    writer: (name) => {
+      const write = column.writer(name);
+      const attributes = new Recurring<Packed>(PATHS_KEPT, PATH_KEPT_MAX);
+      return (event, process, out, notes) => {
+        const { view } = event;
+        const start = event.textStart(field);
+        const length = event.textLength(field);
+        if (length === 0) return;
+        const found = attributes.find(view, start, length);
+        if (found) return out.packed(found);
+        const before = out.at;
+        const { length: escaped } = notes.escaped;
+        write(event, process, out, notes);
+        // What was escaped has to be noted each time.
+        if (notes.escaped.length === escaped)
+          attributes.keep(view, start, length, packed(out.bytes.subarray(before, out.at)));
+      };
+    },
+  };
 }
 
 /** A `struct text`. */

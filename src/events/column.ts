@@ -193,6 +193,19 @@ export function flag(field: Field, bit: number): Condition {
   return Object.assign((event: RawEvent) => (event.u32(field) & bit) !== 0, { bits });
 }
 
+/** Whether not all of some bits of a flags member are set. */
+export function notAll(field: Field, mask: number): Condition {
+  const bits = { offset: field.offset, mask, unless: mask };
+  return Object.assign((event: RawEvent) => (event.u32(field) & mask) !== mask, { bits });
+}
+
+/** Whether there is any text in a `text` or `path_text` member. */
+export function hasText(field: Field): Condition {
+  // The second half of the word is the length.
+  const bits = { offset: field.offset, mask: 0xffff_0000 | 0 };
+  return Object.assign((event: RawEvent) => event.textLength(field) > 0, { bits });
+}
+
 /** Whether a member of 16 or 32 bits is not 0. */
 export function isGiven(field: Field): Condition {
   const half = isHalf(field);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Program, processExec } from '../decode/layout.gen.ts';
-import type { RawEvent } from '../decode/record.ts';
+import type { Field, RawEvent } from '../decode/record.ts';
+import { Recurring } from '../decode/recurring.ts';
 import type { HostContext, Process } from '../enrich/process.ts';
 import { Detail, escapedInBlock, readBlock } from '../enrich/process-block.ts';
 import { type Key, key, packed } from '../otlp-bytes.ts';
@@ -37,6 +38,8 @@ export type EventSeverity =
 /** Attributes whose names are not known beforehand (`process.environment_variable.<NAME>`). */
 export interface Spread {
   readonly names: string;
+  /** The text that the attributes are made of, and of nothing else. */
+  readonly field: Field;
   read(event: RawEvent, notes: Notes): readonly (readonly [string, AttributeValue])[];
 }
 
@@ -191,8 +194,21 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
   const { severity } = definition;
   const severityOf = typeof severity === 'number' ? () => severity : severity.of;
   const { spread } = definition;
+  const spreads = new Recurring<Uint8Array>(SPREADS_KEPT, SPREAD_KEPT_MAX);
   const writeSpread = (event: RawEvent, out: Writer) => {
+    const { view } = event;
+    const start = event.textStart(spread!.field);
+    const length = event.textLength(spread!.field);
+    if (length === 0) return;
+    const found = spreads.find(view, start, length);
+    if (found) return out.whole(found);
+    const before = out.at;
+    const noted = notes.escaped.length + notes.redacted.length;
     for (const [name, value] of spreadOf(spread!, event, notes)) out.attribute(spreadKey(name), value);
+    // What was changed has to be noted each time; and a secret is not kept.
+    const isNoted = notes.escaped.length + notes.redacted.length !== noted;
+    if (!isNoted && out.at - before <= 4 * SPREAD_KEPT_MAX)
+      spreads.keep(view, start, length, Uint8Array.prototype.slice.call(out.bytes, before, out.at));
   };
   const writeNotes = (out: Writer) => {
     if (notes.escaped.length > 0) out.attribute(escapedKey, notes.escaped);
@@ -272,6 +288,10 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
     },
   };
 }
+
+/** Most processes of a session have the same environment. So many are remembered, each of 5 KiB at the worst. */
+const SPREADS_KEPT = 128;
+const SPREAD_KEPT_MAX = 1024;
 
 /** Keys of spreads: of a recording that somebody made up, not more than these. */
 const SPREAD_KEYS_MAX = 64;

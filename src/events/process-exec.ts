@@ -6,8 +6,8 @@ import { isSecretVariable } from '../enrich/redact.ts';
 import { digitCount, key, type Packed, packed } from '../otlp-bytes.ts';
 import type { AttributeValue } from '../otlp-writer.ts';
 import * as at from '../semconv.ts';
-import { type Column, type Condition, computed, constant, errno, flag, int, when } from './column.ts';
-import { path } from './column-text.ts';
+import { type Column, computed, constant, errno, flag, hasText, int, notAll, when } from './column.ts';
+import { recurringPath } from './column-text.ts';
 import { commandArgs, MARK } from './command-args.ts';
 import { type EventDefinition, Severity, type Spread } from './event.ts';
 
@@ -48,7 +48,7 @@ function descriptor(fd: Descriptor): Column {
     const name = decodeText(PathText.bytes, 0, length);
     return name.startsWith('[') ? `anon_inode:${name}` : name;
   });
-  const asPath = path(fd.path);
+  const asPath = recurringPath(fd.path);
   return {
     ...shown,
     writer: (name) => {
@@ -72,6 +72,7 @@ function descriptor(fd: Descriptor): Column {
 /** Allow-listed variables as `process.environment_variable.<NAME>`. */
 const environment = (redact: boolean): Spread => ({
   names: at.ATTR_PROCESS_ENVIRONMENT_VARIABLE('<NAME>'),
+  field: e.environment,
   read(event, notes) {
     const list: [string, AttributeValue][] = [];
     if (event.textLength(e.environment) === 0) return list;
@@ -94,9 +95,9 @@ const environment = (redact: boolean): Spread => ({
 
 const failed = flag(e.flags, ExecFlag.FAILED);
 const truncated = flag(e.flags, ExecFlag.ARGV_TRUNCATED);
-const started: Condition = (event) => !failed(event);
+const started = notAll(e.flags, ExecFlag.FAILED);
 /** Of a failed exec nobody counted what was not read. */
-const isCounted: Condition = (event) => !failed(event) || !truncated(event);
+const isCounted = notAll(e.flags, ExecFlag.FAILED | ExecFlag.ARGV_TRUNCATED);
 
 /** A path as it was passed to execve, made absolute from the working directory, or from `base` where that is set. */
 function givenPath(field: Field, base?: Field): Column {
@@ -151,12 +152,12 @@ export function processExec({ redact }: { redact: boolean }): EventDefinition {
       [at.PROCESS_COMMAND_ARGS_SIZE]: when(isCounted, int(e.argvSize)),
       [at.PROCESS_COMMAND_ARGS_TRUNCATED]: when(truncated, constant(true)),
       [at.PROCESS_ENVIRONMENT_TRUNCATED]: when(flag(e.flags, ExecFlag.ENVIRONMENT_TRUNCATED), constant(true)),
-      [at.ATTR_PROCESS_WORKING_DIRECTORY]: path(e.cwd),
+      [at.ATTR_PROCESS_WORKING_DIRECTORY]: recurringPath(e.cwd),
       [at.PROCESS_STDIN_PATH]: descriptor(e.stdin),
       [at.PROCESS_STDOUT_PATH]: descriptor(e.stdout),
       [at.PROCESS_STDERR_PATH]: descriptor(e.stderr),
-      [at.PROCESS_SCRIPT_PATH]: when(started, givenPath(e.script)),
-      [at.PROCESS_INTERPRETER_PATH]: givenPath(e.interpreter),
+      [at.PROCESS_SCRIPT_PATH]: when(hasText(e.script), when(started, givenPath(e.script))),
+      [at.PROCESS_INTERPRETER_PATH]: when(hasText(e.interpreter), givenPath(e.interpreter)),
       [at.PROCESS_ANCESTRY]: ancestry,
       [at.ATTR_ERROR_TYPE]: when(failed, errno(e.result)),
       [at.ATTR_FILE_PATH]: when(failed, givenPath(e.script, e.executable)),

@@ -6,11 +6,12 @@ import type { Field } from '../decode/record.ts';
  * another function in its place has another shape, or none.
  */
 
-/** Bits of a record, of which at least one is set. */
+/** Bits of a record that are not all as they are in `unless`: by default at least one is set. */
 export interface Bits {
   /** Of the 32-bit word, from the start of the record. */
   readonly offset: number;
   readonly mask: number;
+  readonly unless?: number;
 }
 
 /** What a column writes. */

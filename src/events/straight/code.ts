@@ -14,9 +14,9 @@ export const small = (field: Field) => (isHalf(field) ? half(field.offset) : wor
 /** Whether a member has 64 bits that become a number. */
 export const isWide = ({ type }: Field) => type === 'counter' || type === 'u64' || type === 'identifier';
 
-/** Whether one of the bits is set. */
-export const test = ({ offset, mask }: Bits) =>
-  mask === -1 ? `${word(offset)} !== 0` : `(${word(offset)} & ${mask}) !== 0`;
+/** Whether the bits are so. */
+export const test = ({ offset, mask, unless = 0 }: Bits) =>
+  mask === -1 ? `${word(offset)} !== ${unless}` : `(${word(offset)} & ${mask}) !== ${unless}`;
 /** A 64-bit member as a double. */
 export const wideNumber = ({ offset }: Field) => `(${word(offset + 4)} * 0x100000000 + ${word(offset)})`;
 

@@ -4,8 +4,6 @@ import { digitCount, endBody, Shown, wideLength, type StraightParts, type Straig
 
 function processExec({ clock, detail, hasBody, hasHook, host, last, notes, spread, writers, texts }: StraightParts): StraightWriter {
   const w0 = writers[0]!;
-  const w1 = writers[1]!;
-  const w2 = writers[2]!;
   const w5 = writers[5]!;
   const w6 = writers[6]!;
   const w7 = writers[7]!;
@@ -54,12 +52,40 @@ function processExec({ clock, detail, hasBody, hasHook, host, last, notes, sprea
     out.at = at;
     w0(event, process, out, notes);
     at = out.at;
-    out.at = at;
-    w1(event, process, out, notes);
-    at = out.at;
-    out.at = at;
-    w2(event, process, out, notes);
-    at = out.at;
+    if ((u4[o4 + 57]! & 17) !== 17) {
+      {
+        const value = u4[o4 + 58]!;
+        v.setFloat64(at, 9.494390520998076e+170, true); // 2 process.args_count
+        v.setFloat64(at + 8, 8.196905759678845e+247, true);
+        v.setFloat64(at + 16, 1.681953436985687e-303, true);
+        v.setUint32(at + 24, 0x00000018, true);
+        const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
+        d[at + 1] = 23 + size;
+        d[at + 23] = 1 + size;
+        at += 25;
+        let rest = value;
+        for (; rest > 127; rest >>>= 7) d[at++] = (rest & 127) | 128;
+        d[at++] = rest;
+      }
+    }
+    if ((u4[o4 + 57]! & 17) !== 17) {
+      {
+        const value = u4[o4 + 59]!;
+        v.setFloat64(at, 6.189537627715558e+223, true); // 2) $agentsmith.process.command_args.size
+        v.setFloat64(at + 8, 2.3604505493671736e+232, true);
+        v.setFloat64(at + 16, 5.7460426317832507e+169, true);
+        v.setFloat64(at + 24, 1.1033694783986695e+161, true);
+        v.setFloat64(at + 32, 6.849790464479272e+180, true);
+        v.setUint32(at + 40, 0x00180112, true);
+        const size = value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
+        d[at + 1] = 41 + size;
+        d[at + 41] = 1 + size;
+        at += 43;
+        let rest = value;
+        for (; rest > 127; rest >>>= 7) d[at++] = (rest & 127) | 128;
+        d[at++] = rest;
+      }
+    }
     if ((u4[o4 + 57]! & 1) !== 0) {
       v.setFloat64(at, 6.189537713899202e+223, true); // 2/ )agentsmith.process.command_args.truncated
       v.setFloat64(at + 8, 2.3604505493671736e+232, true);
@@ -91,12 +117,18 @@ function processExec({ clock, detail, hasBody, hasHook, host, last, notes, sprea
     out.at = at;
     w8(event, process, out, notes);
     at = out.at;
-    out.at = at;
-    w9(event, process, out, notes);
-    at = out.at;
-    out.at = at;
-    w10(event, process, out, notes);
-    at = out.at;
+    if ((u4[o4 + 64]! & -65536) !== 0) {
+      if ((u4[o4 + 57]! & 16) !== 16) {
+        out.at = at;
+        w9(event, process, out, notes);
+        at = out.at;
+      }
+    }
+    if ((u4[o4 + 65]! & -65536) !== 0) {
+      out.at = at;
+      w10(event, process, out, notes);
+      at = out.at;
+    }
     out.at = at;
     w11(event, process, out, notes);
     at = out.at;
