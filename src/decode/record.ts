@@ -68,10 +68,11 @@ function textFields(struct: object): Field[] {
 }
 
 const SIZES: number[] = [];
-const TEXTS: (readonly Field[])[] = [];
+/** Where their texts are named, in halves of words from the start of the record. */
+const TEXTS: (readonly number[])[] = [];
 for (const [type, struct] of STRUCTS) {
   SIZES[type] = struct.SIZE;
-  TEXTS[type] = textFields(struct);
+  TEXTS[type] = textFields(struct).map(({ offset }) => offset / 2);
 }
 
 const { header, who } = processExec;
@@ -251,10 +252,14 @@ function isWhole(event: RawEvent, type: number, size: number): boolean {
   const struct = SIZES[type];
   if (struct === undefined || size < struct) return false;
   let room = size - struct;
-  for (const field of TEXTS[type]!) {
-    const length = event.textLength(field);
+  const { halves } = event;
+  const texts = TEXTS[type]!;
+  const start = event.at >>> 1;
+  for (let i = 0; i < texts.length; i++) {
+    const at = start + texts[i]!;
+    const length = halves[at + 1]!;
     if (length === 0) continue;
-    const offset = event.textStart(field) - event.at;
+    const offset = halves[at]!;
     if (offset < struct || offset + length > size || length > room) return false;
     room -= length;
   }

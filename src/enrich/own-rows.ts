@@ -3,7 +3,7 @@ import { processExec } from '../decode/layout.gen.ts';
 import { digitCount, hexCount, ISO_LENGTH, type Key } from '../otlp-bytes.ts';
 import { Writer } from '../otlp-writer.ts';
 import * as at from '../semconv.ts';
-import { type Image, PLAIN_MAX, type Program } from './image.ts';
+import { type Image, KEPT_MAX } from './image.ts';
 import type { HostContext, Process } from './process.ts';
 import { Detail, keyOfRow } from './process-block.ts';
 
@@ -58,9 +58,8 @@ function writeId(key: Key, pid: number, low: number, high: number, out: Writer):
 }
 
 function writeImage(image: Image, detail: Detail, out: Writer): void {
-  const { program } = image;
-  if (program && detail !== Detail.LEAN) {
-    out.whole((program.rows ??= rowsOf(program)));
+  if (image.isKept && detail !== Detail.LEAN) {
+    out.whole((image.rows ??= rowsOf(image)));
   } else {
     out.attribute(PATH, image.path);
     if (detail !== Detail.LEAN) out.attribute(NAME, image.name);
@@ -69,10 +68,10 @@ function writeImage(image: Image, detail: Detail, out: Writer): void {
   if (image.memfd) out.boolAttribute(MEMFD, true);
 }
 
-/** Path and name, and their keys. */
-const scratch = new Writer(Buffer.alloc(2 * PLAIN_MAX + 256));
+/** Path and name, each byte escaped to four, and their keys. */
+const scratch = new Writer(Buffer.alloc(2 * 4 * KEPT_MAX + 256));
 
-function rowsOf({ path, name }: Program): Uint8Array {
+function rowsOf({ path, name }: Image): Uint8Array {
   scratch.at = 0;
   scratch.attribute(PATH, path);
   scratch.attribute(NAME, name);

@@ -29,15 +29,19 @@ const word = (field: { offset: number }) => (field.offset - who.start.offset) / 
 const PROCESSES_PER_ARRAY = 16;
 let words = new Uint32Array(0);
 let wordsUsed = 0;
+/** Behind `who` stand the exec ids of the image and of the one before it. */
+const IMAGE_ID = WHO_WORDS;
+const PREVIOUS_ID = WHO_WORDS + 2;
+const WORDS = WHO_WORDS + 4;
 
 /** A process as user space knows it: the words of its last `struct who`, its image, its ancestors' labels. */
 export class Process {
   readonly #words: Uint32Array;
   /** Where its own words begin. */
   readonly #at: number;
-  image: Image | undefined;
+  #image: Image | undefined;
   /** The image before the last exec, for results that arrive late. */
-  previous: Image | undefined;
+  #previous: Image | undefined;
   /** The ancestors when the process was born, at most 16. */
   ancestry: Ancestry = NO_ANCESTRY;
   /** Of the process that the event at hand reaches into, where the kernel did not tell it again. */
@@ -57,19 +61,19 @@ export class Process {
 
   constructor(event: RawEvent) {
     if (wordsUsed === words.length) {
-      words = new Uint32Array(PROCESSES_PER_ARRAY * WHO_WORDS);
+      words = new Uint32Array(PROCESSES_PER_ARRAY * WORDS);
       wordsUsed = 0;
     }
     this.#words = words;
     this.#at = wordsUsed;
-    wordsUsed += WHO_WORDS;
+    wordsUsed += WORDS;
     event.copyWho(this.#words, this.#at);
   }
 
   /** From now on it is the process of the event; of the one that it was nothing stays. */
   reuse(event: RawEvent): this {
     event.copyWho(this.#words, this.#at);
-    this.image = this.previous = undefined;
+    this.#image = this.#previous = undefined;
     this.ancestry = NO_ANCESTRY;
     this.exited = false;
     this.selected = true;
@@ -87,6 +91,12 @@ export class Process {
 
   get pid(): number {
     return this.u32(who.pid);
+  }
+
+  /** Whether the event is of this very process: a reused pid has another start. */
+  isOf(event: RawEvent): boolean {
+    const start = this.#at + word(who.start);
+    return this.#words[start] === event.low(who.start) && this.#words[start + 1] === event.high(who.start);
   }
 
   get startLow(): number {
@@ -137,12 +147,38 @@ export class Process {
     return this.imageOf(this.u32(who.execId), this.high(who.execId));
   }
 
+  /** The image of the last exec that was told of. */
+  get image(): Image | undefined {
+    return this.#image;
+  }
+
+  /** The one before it. */
+  get previous(): Image | undefined {
+    return this.#previous;
+  }
+
   /** The image of an exec id, given by its halves. */
   imageOf(low: number, high: number): Image | undefined {
-    const { image, previous } = this;
-    if (image?.execIdLow === low && image.execIdHigh === high) return image;
-    if (previous?.execIdLow === low && previous.execIdHigh === high) return previous;
+    if (this.#image && this.#isId(IMAGE_ID, low, high)) return this.#image;
+    if (this.#previous && this.#isId(PREVIOUS_ID, low, high)) return this.#previous;
     return undefined;
+  }
+
+  #isId(index: number, low: number, high: number): boolean {
+    return this.#words[this.#at + index] === low && this.#words[this.#at + index + 1] === high;
+  }
+
+  /** From the exec of this id on it runs `image`. */
+  runs(image: Image | undefined, low: number, high: number): void {
+    const at = this.#at + IMAGE_ID;
+    if (this.#image && this.#words[at] !== low) {
+      this.#previous = this.#image;
+      this.#words.copyWithin(this.#at + PREVIOUS_ID, at, at + 2);
+    }
+    this.#image = image;
+    this.#words[at] = low;
+    this.#words[at + 1] = high;
+    this.changed();
   }
 
   /**

@@ -71,12 +71,12 @@ export class Processes {
   /** The process of an event, brought up to date by it. The entry holds until the next call. */
   of(event: RawEvent): Process {
     const owner = this.#byPid.get(event.u32(who.pid));
-    let process = owner && !isSame(owner, event) ? this.#former(event) : owner;
+    let process = owner && !owner.isOf(event) ? this.#former(event) : owner;
     if (process) process.update(event);
     else process = this.#enter(event, owner);
     const type = event.type;
     if (type === EventType.PROCESS || (type === EventType.PROCESS_EXEC && isStarted(event)))
-      learnImage(process, event);
+      process.runs(imageOf(event), event.low(who.execId), event.high(who.execId));
     else if (type === EventType.PROCESS_EXIT && !process.exited) this.#keepExited(process);
     else if (type === EventType.PROCESS_PTRACE) process.target = this.#targetOf(event);
     return process;
@@ -96,7 +96,7 @@ export class Processes {
     // A closure would be made for each event, though hardly one is of a pid with a new owner.
     for (let i = 0; i < this.#exited.length; i++) {
       const process = this.#exited[i];
-      if (process?.pid === event.u32(who.pid) && isSame(process, event)) return process;
+      if (process?.pid === event.u32(who.pid) && process.isOf(event)) return process;
     }
     return undefined;
   }
@@ -116,10 +116,10 @@ export class Processes {
         ? known
         : undefined;
     if (isFork && origin) {
-      process.image = origin.imageOf(
-        event.low(processFork.originExecId),
-        event.high(processFork.originExecId),
-      );
+      const low = event.low(processFork.originExecId);
+      const high = event.high(processFork.originExecId);
+      const image = origin.imageOf(low, high);
+      if (image) process.runs(image, low, high);
     }
     process.ancestry = this.#ancestry(originPid, origin);
     process.selected = this.#isSelected(pid, originPid, origin);
@@ -213,20 +213,7 @@ function isLater(a: Process, b: Process): boolean {
   return a.startHigh > b.startHigh || (a.startHigh === b.startHigh && a.startLow > b.startLow);
 }
 
-/** Whether the event is of this very process: a reused pid has another start. */
-function isSame(process: Process, event: RawEvent): boolean {
-  return process.startLow === event.low(who.start) && process.startHigh === event.high(who.start);
-}
-
 /** Of an exec that failed the process keeps its image. */
 function isStarted(event: RawEvent): boolean {
   return (event.u32(processExec.flags) & ExecFlag.FAILED) === 0;
-}
-
-/** Takes the image from an introduction or exec record. */
-function learnImage(process: Process, event: RawEvent): void {
-  const image = imageOf(event);
-  if (process.image && process.image.execIdLow !== event.low(who.execId)) process.previous = process.image;
-  process.image = image;
-  process.changed();
 }

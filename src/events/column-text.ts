@@ -76,8 +76,8 @@ export function path(field: Field): Column {
   );
 }
 
-/** So many paths of a {@link recurringPath} are remembered, each of half a KiB at the worst, twice. */
-const PATHS_KEPT = 256;
+/** So many paths of a {@link recurringPath} are remembered, each of 1 KiB at the worst. */
+const PATHS_KEPT = 512;
 const PATH_KEPT_MAX = 256;
 
 /** A `struct path_text` that is the same in many records: its whole attribute is encoded once. */
@@ -99,7 +99,7 @@ export function recurringPath(field: Field): Column {
         const { length: escaped } = notes.escaped;
         write(event, process, out, notes);
         // What was escaped has to be noted each time.
-        if (notes.escaped.length === escaped)
+        if (attributes.isWanted && notes.escaped.length === escaped)
           attributes.keep(view, start, length, packed(out.bytes.subarray(before, out.at)));
       };
     },

@@ -207,7 +207,7 @@ export function runnable(definition: EventDefinition, options: RecordOptions): R
     for (const [name, value] of spreadOf(spread!, event, notes)) out.attribute(spreadKey(name), value);
     // What was changed has to be noted each time; and a secret is not kept.
     const isNoted = notes.escaped.length + notes.redacted.length !== noted;
-    if (!isNoted && out.at - before <= 4 * SPREAD_KEPT_MAX)
+    if (spreads.isWanted && !isNoted && out.at - before <= 4 * SPREAD_KEPT_MAX)
       spreads.keep(view, start, length, Uint8Array.prototype.slice.call(out.bytes, before, out.at));
   };
   const writeNotes = (out: Writer) => {

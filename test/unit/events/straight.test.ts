@@ -291,6 +291,21 @@ for (const lane of LANES) {
       });
     }
 
+    it('are so when they come again, and what is made of them is remembered', () => {
+      const [words, secret] = [['ls', 'a b', '', 'x'.repeat(130)], 'A_TOKEN=abc'];
+      const some = [
+        exec({ executable: '/bin/ls', cwd: '/a', argv: words, environment: ['LD_PRELOAD=/x.so', 'X='] }),
+        exec({ executable: '/bin/ls', cwd: '/b', argv: [...words, '--token', 'x'], environment: [secret] }),
+        exec({ executable: '/bin/ls', flags: ExecFlag.DELETED, cwd: BAD, environment: [BAD] }),
+        exec({ executable: '/bin/ls', flags: ExecFlag.MEMFD, stdin: { path: '/dev/null' } }),
+        exec({ executable: BAD, stdout: { path: '/dev/null' }, stderr: { path: 'anon' } }),
+        exec({ executable: '/opt/ä', cwd: '/ä', argv: ['ä'.repeat(70), 'z'.repeat(150)] }),
+        ...STORIES['an exec with everything']!,
+      ];
+      const { straight, readable } = straightAndReadable(lane, [...some, ...some, ...some, ...some]);
+      assert.deepEqual(straight[0], officialRequest(readable));
+    });
+
     it('are so for many in one request', () => {
       const { straight, readable } = straightAndReadable(lane, Object.values(STORIES).flat());
       assert.equal(straight.length, 1);
