@@ -238,21 +238,27 @@ export class ByteWriter {
       lastDate = packed(Buffer.from(new Date(ms).toISOString().slice(0, 11)));
     }
     this.packed(lastDate);
-    const rest = ms - day * DAY_MS;
-    const minute = Math.floor(rest / 60_000);
-    this.#padded((minute / 60) | 0, 2, 0x3a);
-    this.#padded(minute % 60, 2, 0x3a);
-    this.#padded(((rest / 1000) | 0) % 60, 2, 0x2e);
-    this.#padded(rest % 1000, 3, 0x5a);
+    const rest = (ms - day * DAY_MS) | 0;
+    const seconds = (rest / 1000) | 0;
+    const minutes = (seconds / 60) | 0;
+    const hours = (minutes / 60) | 0;
+    this.#two(hours, 0x3a);
+    this.#two(minutes - hours * 60, 0x3a);
+    this.#two(seconds - minutes * 60, 0x2e);
+    const millis = rest - seconds * 1000;
+    const hundreds = (millis / 100) | 0;
+    this.bytes[this.at++] = 48 + hundreds;
+    this.#two(millis - hundreds * 100, 0x5a);
   }
 
-  /** A number with leading zeros, and a character behind it. */
-  #padded(value: number, digits: number, behind: number): void {
-    let rest = value;
-    for (let at = this.at + digits - 1; at >= this.at; at--, rest = (rest / 10) | 0)
-      this.bytes[at] = 48 + (rest % 10);
-    this.at += digits;
-    this.bytes[this.at++] = behind;
+  /** A number of two digits, and a character behind it. */
+  #two(value: number, behind: number): void {
+    const { bytes, at } = this;
+    const tens = (value / 10) | 0;
+    bytes[at] = 48 + tens;
+    bytes[at + 1] = 48 + value - tens * 10;
+    bytes[at + 2] = behind;
+    this.at = at + 3;
   }
 
   /** Begins a length-delimited field whose length is not known yet; give the returned mark to {@link end}. */
