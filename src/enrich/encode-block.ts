@@ -56,8 +56,9 @@ function isOf({ words }: CommonBlock, process: Process): boolean {
 
 /** Most processes start in a session or container that others started in before. */
 function commonBlock(process: Process, detail: Detail, host: HostContext): CommonBlock {
-  const user = hostUser(process.u32(who.euid), process, host);
-  const realUser = hostUser(process.u32(who.uid), process, host);
+  const [uid, euid] = [process.u32(who.uid), process.u32(who.euid)];
+  const user = hostUser(euid, process, host);
+  const realUser = uid === euid ? user : hostUser(uid, process, host);
   const place = placeOf(process, detail);
   const found = commonBlocks[place];
   if (

@@ -52,8 +52,10 @@ export function writeOwnRows(process: Process, detail: Detail, host: HostContext
   const pid = process.u32(who.pid);
   const parentPid = process.u32(who.parentPid);
   // Signed: larger ones would be doubles, each with an object of its own.
-  const [low, high] = [process.u32(who.start) | 0, process.high(who.start) | 0];
-  const [parentLow, parentHigh] = [process.u32(who.parentStart) | 0, process.high(who.parentStart) | 0];
+  const low = process.u32(who.start) | 0;
+  const high = process.high(who.start) | 0;
+  const parentLow = process.u32(who.parentStart) | 0;
+  const parentHigh = process.high(who.parentStart) | 0;
   const isLean = detail === Detail.LEAN;
   const groupLeader = isLean ? 0 : process.u32(who.groupLeader);
   const sessionLeader = isLean ? 0 : process.u32(who.sessionLeader);

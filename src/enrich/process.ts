@@ -99,6 +99,14 @@ export class Process {
     return this.#words[start] === event.low(who.start) && this.#words[start + 1] === event.high(who.start);
   }
 
+  /** Whether it started after another one. */
+  isLaterThan(other: Process): boolean {
+    const [mine, its] = [this.#at + word(who.start), other.#at + word(who.start)];
+    const high = this.#words[mine + 1]!;
+    const otherHigh = other.#words[its + 1]!;
+    return high > otherHigh || (high === otherHigh && this.#words[mine]! > other.#words[its]!);
+  }
+
   get startLow(): number {
     return this.u32(who.start);
   }

@@ -124,7 +124,7 @@ export class Processes {
     process.ancestry = this.#ancestry(originPid, origin);
     process.selected = this.#isSelected(pid, originPid, origin);
     // A result so late that its process is forgotten must not take the place of the pid's new owner.
-    if (owner && isLater(owner, process)) return process;
+    if (owner?.isLaterThan(process)) return process;
     // Deleting first puts a reused pid at the end of the map's order, by which entries are dropped.
     if (owner) {
       this.#byPid.delete(owner);
@@ -207,10 +207,6 @@ export class Processes {
     this.#options.forget?.(oldest.pid, oldest.startLow, oldest.startHigh);
     this.#release(oldest);
   }
-}
-
-function isLater(a: Process, b: Process): boolean {
-  return a.startHigh > b.startHigh || (a.startHigh === b.startHigh && a.startLow > b.startLow);
 }
 
 /** Of an exec that failed the process keeps its image. */

@@ -2,6 +2,7 @@
 import { EventType, processExit as e } from '../decode/layout.gen.ts';
 import { SIGNAL_NAMES } from '../decode/names.ts';
 import type { RawEvent } from '../decode/record.ts';
+import type { Writer } from '../otlp-writer.ts';
 import * as at from '../semconv.ts';
 import { computed, constant, enumerated, when } from './column.ts';
 import { type EventDefinition, Severity } from './event.ts';
@@ -23,6 +24,27 @@ export function shortDuration(seconds: number): string {
   return `${Math.floor(seconds / 60)} min`;
 }
 
+/** {@link shortDuration} as bytes: where the digit behind the point is beyond doubt no string is made. */
+export function writeShortDuration(seconds: number, out: Writer): void {
+  const value = seconds < 1 ? seconds * 1000 : seconds;
+  const scaled = value * 10;
+  const tenths = Math.floor(scaled);
+  const rest = scaled - tenths;
+  // toFixed rounds the exact value, which the product no longer is: half a tenth could fall to either side.
+  if (!(seconds >= 0 && seconds < 600) || Math.abs(rest - 0.5) < 1e-6) {
+    out.text(shortDuration(seconds));
+    return;
+  }
+  const rounded = rest > 0.5 ? tenths + 1 : tenths;
+  const whole = (rounded / 10) | 0;
+  out.digits(whole);
+  out.byte(0x2e);
+  out.byte(48 + rounded - whole * 10);
+  out.byte(0x20);
+  if (seconds < 1) out.byte(0x6d);
+  out.byte(0x73);
+}
+
 export const processExit: EventDefinition = {
   name: 'agentsmith.process.exit',
   type: EventType.PROCESS_EXIT,
@@ -42,7 +64,7 @@ export const processExit: EventDefinition = {
     [at.PROCESS_EXIT_SIGNAL]: enumerated(signalOf, NAMES),
     [at.PROCESS_CORE_DUMPED]: when((event) => (event.u32(e.status) & 0x80) !== 0, constant(true)),
     [at.PROCESS_DURATION]: computed('double', lived, (event, _process, out) => {
-      out.text(shortDuration(lived(event)));
+      writeShortDuration(lived(event), out);
       return true;
     }),
   },
