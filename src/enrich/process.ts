@@ -84,7 +84,11 @@ export class Process {
 
   /** Takes over what the event tells of its process; blocks are encoded again when that is anything new. */
   update(event: RawEvent): void {
-    if (event.sameWho(this.#words, this.#at)) return;
+    if (!event.sameWho(this.#words, this.#at)) this.renew(event);
+  }
+
+  /** The same for an event of which it is known that it tells something new. */
+  renew(event: RawEvent): void {
     event.copyWho(this.#words, this.#at);
     this.changed();
   }

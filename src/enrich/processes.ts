@@ -72,10 +72,13 @@ export class Processes {
   of(event: RawEvent): Process {
     const owner = this.#byPid.get(event.u32(who.pid));
     let process = owner && !owner.isOf(event) ? this.#former(event) : owner;
-    if (process) process.update(event);
+    const { type } = event;
+    const isExec = type === EventType.PROCESS_EXEC && isStarted(event);
+    // Each exec has an id of its own.
+    if (process && isExec) process.renew(event);
+    else if (process) process.update(event);
     else process = this.#enter(event, owner);
-    const type = event.type;
-    if (type === EventType.PROCESS || (type === EventType.PROCESS_EXEC && isStarted(event)))
+    if (type === EventType.PROCESS || isExec)
       process.runs(imageOf(event), event.low(who.execId), event.high(who.execId));
     else if (type === EventType.PROCESS_EXIT && !process.exited) this.#keepExited(process);
     else if (type === EventType.PROCESS_PTRACE) process.target = this.#targetOf(event);
@@ -175,7 +178,7 @@ export class Processes {
   /** A process that is not found by its pid any more, and by nothing else unless it has exited. */
   #release(process: Process): void {
     if (process.exited || this.#free.length >= FREE_KEPT) return;
-    this.#doubtful.delete(process);
+    if (this.#doubtful.size > 0) this.#doubtful.delete(process);
     this.#free.push(process);
   }
 
