@@ -2,7 +2,7 @@
 import type { Field, RawEvent } from '../decode/record.ts';
 import { Recurring } from '../decode/recurring.ts';
 import { decodeText, JoinedPath, needsEscape, PathText } from '../decode/text.ts';
-import { key, type Packed, packed } from '../otlp-bytes.ts';
+import { key } from '../otlp-bytes.ts';
 import type { Writer } from '../otlp-writer.ts';
 import type { Column, Notes } from './column.ts';
 import { shaped } from './shape.ts';
@@ -87,20 +87,20 @@ export function recurringPath(field: Field): Column {
     ...column,
     writer: (name) => {
       const write = column.writer(name);
-      const attributes = new Recurring<Packed>(PATHS_KEPT, PATH_KEPT_MAX);
+      const attributes = new Recurring<Uint8Array>(PATHS_KEPT, PATH_KEPT_MAX);
       return (event, process, out, notes) => {
         const { view } = event;
         const start = event.textStart(field);
         const length = event.textLength(field);
         if (length === 0) return;
         const found = attributes.find(view, start, length);
-        if (found) return out.packed(found);
+        if (found) return out.whole(found);
         const before = out.at;
         const { length: escaped } = notes.escaped;
         write(event, process, out, notes);
         // What was escaped has to be noted each time.
         if (attributes.isWanted && notes.escaped.length === escaped)
-          attributes.keep(view, start, length, packed(out.bytes.subarray(before, out.at)));
+          attributes.keep(view, start, length, Uint8Array.prototype.slice.call(out.bytes, before, out.at));
       };
     },
   };
