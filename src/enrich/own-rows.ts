@@ -42,10 +42,12 @@ interface Template {
 
 /**
  * Most of the rows is names, and where numbers have as many digits as those of another process the rest stands at the same
- * places. So many of such shapes are remembered, each of half a KiB; a host has a few.
+ * places. So many of such shapes are remembered, each of half a KiB; a host has a few dozens.
  */
-const PLACES = 256;
-const templates: (Template | undefined)[] = new Array(PLACES).fill(undefined);
+const SHAPES_MAX = 512;
+const templates = new Map<number, Template>();
+/** Of the process before: what starts together has the same. */
+let last: Template | undefined;
 
 /** Writes what a process has for itself. */
 export function writeOwnRows(process: Process, detail: Detail, host: HostContext, out: Writer): void {
@@ -69,10 +71,10 @@ export function writeOwnRows(process: Process, detail: Detail, host: HostContext
     (varintSize(parentPid) << 21) |
     ((groupLeader === 0 ? 0 : varintSize(groupLeader)) << 24) |
     ((sessionLeader === 0 ? 0 : varintSize(sessionLeader)) << 27);
-  const place = (Math.imul(shape, 0x9e3779b1) >>> 24) & (PLACES - 1);
-  const found = templates[place];
+  const found = last?.shape === shape ? last : templates.get(shape);
   const start = out.at;
-  if (found?.shape === shape) {
+  if (found) {
+    last = found;
     out.whole(found.bytes);
     const end = out.at;
     out.at = start + found.pid;
@@ -112,7 +114,8 @@ export function writeOwnRows(process: Process, detail: Detail, host: HostContext
     if (groupLeader !== 0) out.intAttribute(GROUP_LEADER, groupLeader);
     const groupLeaderAt = before(varintSize(groupLeader));
     if (sessionLeader !== 0) out.intAttribute(SESSION_LEADER, sessionLeader);
-    templates[place] = {
+    if (templates.size >= SHAPES_MAX) templates.clear();
+    templates.set(shape, {
       shape,
       bytes: Uint8Array.prototype.slice.call(out.bytes, start, out.at),
       pid: pidAt,
@@ -122,7 +125,7 @@ export function writeOwnRows(process: Process, detail: Detail, host: HostContext
       parentPid: parentPidAt,
       groupLeader: groupLeaderAt,
       sessionLeader: before(varintSize(sessionLeader)),
-    };
+    });
   }
   const vpid = process.u32(who.vpid);
   if (!isLean && vpid !== pid) out.intAttribute(VPID, vpid);
