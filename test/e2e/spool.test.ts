@@ -292,7 +292,10 @@ describe('--state-dir', function () {
 
   it('belongs to one agent', async () => {
     const first = await new Cli(args()).ready();
+    // Else its recording may be over before the other one has started.
+    process.kill(first.pid, 'SIGSTOP');
     const { code, errors } = await runCli(args('--fast'));
+    process.kill(first.pid, 'SIGCONT');
     assert.equal(code, 75);
     assert.deepEqual(errors, [
       `error: state directory ${state}: another agent uses it (process ${first.pid})`,
