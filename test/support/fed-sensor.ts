@@ -11,11 +11,17 @@ export class FedSensor implements Sensor {
   readonly clockOffset = 0n;
   readonly ringUsed = 0;
   readonly ringBytes = 0;
+  /** Types of which the agent wants to hear at once. */
+  urgent: number[] = [];
   #onBatch: (batch: RecordBatch) => void = () => {};
   hooksOf = () => [];
   counts = () => NO_COUNTS;
   forget = () => {};
   stop = async () => {};
+
+  hurry(types: Iterable<number>): void {
+    this.urgent = [...types];
+  }
 
   start(onBatch: (batch: RecordBatch) => void): void {
     this.#onBatch = onBatch;

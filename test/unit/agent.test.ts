@@ -3,13 +3,16 @@
 // and the books stay whole. The kernel's side of it: test/kernel/choose.test.ts; the whole: test/e2e/reload.test.ts.
 import assert from 'node:assert/strict';
 import { Agent, type AgentChoice } from '../../src/agent.ts';
-import type { ReadableEvent } from '../../src/events/event.ts';
+import { EventType } from '../../src/decode/layout.gen.ts';
+import { type ReadableEvent, Severity } from '../../src/events/event.ts';
 import { eventDefinitions } from '../../src/events/index.ts';
 import { FedSensor } from '../support/fed-sensor.ts';
 import { connect, exec, exit } from '../support/records.ts';
 
 const EXEC = 'agentsmith.process.exec';
 const EXIT = 'agentsmith.process.exit';
+const PTRACE = 'agentsmith.process.ptrace';
+const CREDENTIALS = 'agentsmith.process.credential.change';
 
 const choice = (names: readonly string[], more: Partial<AgentChoice> = {}): AgentChoice => ({
   events: eventDefinitions({ redact: true }).filter(({ name }) => names.includes(name)),
@@ -68,6 +71,28 @@ describe('an agent that is told to change', () => {
     assert.match(before!.body!, /a-long-argument/);
     assert.equal(after!.body, undefined);
     assert.deepEqual(after!.attributes['process.command_args'], ['/bin/', 'a-lon']);
+  });
+
+  it('wants to hear at once of what may be a warning', () => {
+    assert.deepEqual(sensor.urgent, []);
+    agent.reconfigure(choice([EXEC, PTRACE, CREDENTIALS]), () => {});
+    assert.deepEqual(
+      sensor.urgent,
+      [EventType.PROCESS_PTRACE, EventType.PROCESS_CREDENTIAL_CHANGE].sort((a, b) => a - b),
+    );
+  });
+
+  it('wants to hear at once of what somebody else takes for a warning', () => {
+    const [definition] = choice([EXEC]).events;
+    const view = { ...definition!, name: 'example.shell', severity: Severity.WARN };
+    const other = new FedSensor();
+    new Agent({
+      sensor: other,
+      ...choice([EXEC]),
+      views: [{ base: definition!, definition: view }],
+      host: { namespaces: { pid: 11, mnt: 12, net: 13, uts: 14, user: 15 }, userName: () => undefined },
+    });
+    assert.deepEqual(other.urgent, [EventType.PROCESS_EXEC]);
   });
 
   it('stays as it was when the kernel refuses', () => {
