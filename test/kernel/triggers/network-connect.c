@@ -86,7 +86,7 @@ static void black_hole(const char *outcome)
 /* More open attempts than the programs have places for; the end of the process closes all. */
 static void crowd(void)
 {
-	enum { ATTEMPTS = 2000 };
+	enum { ATTEMPTS = 700 };
 	static struct attempt all[ATTEMPTS];
 	struct rlimit files;
 	int port;
