@@ -191,7 +191,7 @@ ${peerRows(figures).join('\n')}
   handlers, in a guest with a stock 6.12 kernel (tier A) whose clock counts instructions.
 - **peers**: user and system time of all processes of an agent (of auditd with the kernel's kauditd) while 15,000 connections or
   files and 900 programs are made at the steady rate, and 40,000, 60,000 and 2,000 at full speed, and until no more of them
-  arrive; median of three rounds, after 40,000 and 10,000 that do not count. What is made and does not arrive is lost; OTLP receivers are not on the bill, files are.
+  arrive; median of three rounds, after 40,000 and 5,000 that do not count. What is made and does not arrive is lost; OTLP receivers are not on the bill, files are.
   "First event": from the start of the agent until an event that happened meanwhile has arrived.
 - **start**: from the start of the process until it says that everything is attached, median of five.
 `;

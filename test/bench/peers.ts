@@ -30,7 +30,7 @@ type Pace = 'paced' | 'full';
  * As many as fast as they can be made before the first of a kind is measured: an agent that has run for some seconds is what
  * people have. (What runs in a virtual machine, ours or others', is compiled meanwhile.)
  */
-const WARM_UP: Readonly<Record<BillKind, number>> = { connect: 40_000, file: 40_000, exec: 10_000 };
+const WARM_UP: Readonly<Record<BillKind, number>> = { connect: 40_000, file: 40_000, exec: 5000 };
 
 /** What the program of the workload says. */
 interface Made {
