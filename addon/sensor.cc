@@ -2,7 +2,6 @@
 #include "sensor.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -128,31 +127,6 @@ void Sensor::MapRing(uint64_t ring_bytes) {
   producer_ = static_cast<const unsigned long*>(producer);
   ring_bytes_ = ring_bytes;
   wake_bytes_ = std::min<uint64_t>(kWakeBytes, ring_bytes / kWakeShare);
-}
-
-void Sensor::MapGlobals() {
-  bpf_map* map = Map(".bss");
-  const btf* types = bpf_object__btf(objects_.front());
-  const int section = btf__find_by_name_kind(types, ".bss", BTF_KIND_DATASEC);
-  if (!map || section < 0) throw LoadError("ENOLAYOUT", "the BPF object has no .bss");
-  globals_size_ = bpf_map__value_size(map);
-  void* at = mmap(nullptr, globals_size_, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-  if (at == MAP_FAILED) throw LoadError("EMMAP", strerror(errno));
-  globals_ = static_cast<uint8_t*>(at);
-  const btf_type* type = btf__type_by_id(types, section);
-  const btf_var_secinfo* var = btf_var_secinfos(type);
-  for (int i = 0; i < btf_vlen(type); i++, var++) {
-    const char* name = btf__name_by_offset(types, btf__type_by_id(types, var->type)->name_off);
-    globals_by_name_[name] = {globals_ + var->offset, var->size};
-  }
-  enabled_events_ = static_cast<uint64_t*>(globals_by_name_["enabled_events"].first);
-  wake_at_ = static_cast<uint32_t*>(globals_by_name_["wake_at"].first);
-  wake_for_urgent_ = static_cast<uint32_t*>(globals_by_name_["wake_for_urgent"].first);
-  excluded_ = static_cast<uint32_t*>(globals_by_name_["excluded"].first);
-  running_ = static_cast<uint32_t*>(globals_by_name_["attached"].first);
-  if (!enabled_events_ || !wake_at_ || !wake_for_urgent_ || !excluded_ || !running_) {
-    throw LoadError("ENOLAYOUT", "the BPF object lacks enabled_events, wake_at, wake_for_urgent, excluded or attached");
-  }
 }
 
 bpf_map* Sensor::Map(const char* name) { return bpf_object__find_map_by_name(objects_.front(), name); }

@@ -73,7 +73,7 @@ export class Process {
   /** From now on it is the process of the event; of the one that it was nothing stays. */
   reuse(event: RawEvent): this {
     event.copyWho(this.#words, this.#at);
-    this.#image = this.#previous = undefined;
+    this.#image = this.#previous = this.target = undefined;
     this.ancestry = NO_ANCESTRY;
     this.exited = false;
     this.selected = true;
