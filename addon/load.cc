@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "load.h"
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <algorithm>
 #include <cerrno>
@@ -197,6 +198,19 @@ bool calls_absent(const bpf_object* object, const btf* kernel) {
          btf__find_by_name_kind(kernel, kCast, BTF_KIND_FUNC) < 0;
 }
 
+/** Programs that no hook is for: they run once, here. A kernel that refuses them is told of nothing: others do without. */
+bool runs_once(const bpf_program* program) { return bpf_program__type(program) == BPF_PROG_TYPE_RAW_TRACEPOINT; }
+
+void run_once(const bpf_object* object) {
+  bpf_program* program;
+  bpf_object__for_each_program(program, object) {
+    LIBBPF_OPTS(bpf_test_run_opts, options);
+    if (runs_once(program) && bpf_program__autoload(program)) {
+      bpf_prog_test_run_opts(bpf_program__fd(program), &options);
+    }
+  }
+}
+
 bpf_object* try_object(const Settings& settings, const std::pair<const void*, size_t>& bytes, std::vector<Hook>& hooks,
                        bpf_object* first) {
   std::map<std::string, std::string> missing;
@@ -214,6 +228,10 @@ bpf_object* try_object(const Settings& settings, const std::pair<const void*, si
     hooks.clear();
     bpf_object__for_each_program(program, object) {
       const std::string name = bpf_program__name(program);
+      if (runs_once(program)) {
+        bpf_program__set_autoload(program, !first && !missing.count(name));
+        continue;
+      }
       const bool want = settings.programs.empty() || settings.programs.count(name);
       if (want && !missing.count(name) && is_absent(kernel.get(), bpf_program__section_name(program))) {
         missing[name] = kNoHook;
@@ -230,7 +248,10 @@ bpf_object* try_object(const Settings& settings, const std::pair<const void*, si
       throw LoadError("ENOHOOKS", missing.empty() ? "no event is switched on" : missing.begin()->second);
     }
     const int error = bpf_object__load(object);
-    if (!error) return object;
+    if (!error) {
+      if (!first) run_once(object);
+      return object;
+    }
     bpf_object__close(object);
     if (libbpf_log.find("failed to find valid kernel BTF") != std::string::npos) {
       throw LoadError("ENOBTF", "this kernel offers no BTF");

@@ -37,15 +37,9 @@ struct dentry___shortname { union { unsigned char string[40]; } d_shortname; };
 #endif
 
 /*
- * Where the saved user registers lie behind task->stack depends on THREAD_SIZE (KASAN) and on FRED's padding
- * (x86, 6.9), so it is learnt from bpf_task_pt_regs (5.15, tracing programs only) and used by the cgroup programs.
+ * Where the saved user registers lie behind task->stack depends on THREAD_SIZE (KASAN) and on FRED's padding (x86, 6.9), so it is
+ * learnt (programs/host.bpf.c) for the cgroup programs, which may not ask. 0 = not known.
  */
 u32 pt_regs_offset SEC(".bss") __weak;
-
-static __always_inline void pt_regs__learn(struct task_struct *task)
-{
-	if (!pt_regs_offset && HAVE_HELPER(task_pt_regs))
-		pt_regs_offset = (u64)bpf_task_pt_regs(task) - (u64)BPF_CORE_READ(task, stack);
-}
 
 #endif

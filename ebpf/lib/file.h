@@ -62,7 +62,7 @@ static __always_inline void file__emit(struct builder *b, struct file_change *e,
 	e->header.sequence = next_sequence();
 	__builtin_memset(b->scratch->bytes + MASK(b->end, SCRATCH_SIZE - 1), 0, 8);
 	header__fill(&e->header, type, program, size);
-	emit(b->scratch->bytes, MASK(size, SCRATCH_SIZE - 1), type, true);
+	emit(b->scratch->bytes, MASK(size, SCRATCH_SIZE - 1), type);
 }
 
 /*

@@ -184,6 +184,23 @@ static __always_inline void header__fill(struct header *h, enum event_type type,
 }
 
 /*
+ * Bytes that wait in the ring. Of events that may fill all of it this decides no more than who wakes user space, so each CPU asks for
+ * every eighth record of theirs and takes the others for the first: a helper's call and the consumer's cold line less.
+ */
+static __always_inline u64 ring__waiting(const struct counters *c, enum event_type type)
+{
+	if (!(RESERVED >> type & 1) && c->submitted & 7)
+		return 0;
+	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+}
+
+/* Whether it is full to all who leave an eighth to the others. */
+static __always_inline bool ring__is_reserved(u64 waiting, enum event_type type)
+{
+	return RESERVED >> type & 1 && waiting > ring_bytes - ring_bytes / 8;
+}
+
+/*
  * A record of `size` bytes in the ring itself, for what has no text: no copy, and the ring's memory, which nobody has touched
  * for long, is on its way while the record is filled. Counted as refused when it is NULL; what is reserved must be sent.
  * Nothing is done here behind the look at it: 6.1 takes what it has looked at once for something that may be NULL again.
@@ -203,8 +220,8 @@ static __always_inline void *ring__reserve(struct reservation *r, u64 size, enum
 	r->counters = bpf_map_lookup_elem(&counts, &key);
 	if (!r->counters)
 		return NULL;
-	r->waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
-	if (RESERVED >> type & 1 && r->waiting > ring_bytes - ring_bytes / 8) {
+	r->waiting = ring__waiting(r->counters, type);
+	if (ring__is_reserved(r->waiting, type)) {
 		COUNT(r->counters->reserved);
 		return NULL;
 	}
@@ -223,16 +240,17 @@ static __always_inline void ring__submit(struct reservation *r, void *record)
 }
 
 /* Sends `size` bytes (a multiple of 8) that start with a struct header. Returns 0 when the ring took them. */
-static __always_inline long emit(void *record, u64 size, enum event_type type, bool high_volume)
+static __always_inline long emit(void *record, u64 size, enum event_type type)
 {
-	u64 waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
 	u32 key = type;
 	struct counters *c = bpf_map_lookup_elem(&counts, &key);
+	u64 waiting;
 	long err;
 
 	if (!c)
 		return -1;
-	if (high_volume && waiting > ring_bytes - ring_bytes / 8) {
+	waiting = ring__waiting(c, type);
+	if (ring__is_reserved(waiting, type)) {
 		COUNT(c->reserved);
 		return -1;
 	}

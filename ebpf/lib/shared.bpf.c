@@ -23,8 +23,10 @@ u64 cgroup__id(void)
 
 int who__put(struct who *who)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
+
 	if (who)
-		who__fill(who, bpf_get_current_task_btf());
+		who__fill(who, task, who__cgroup(task));
 	return 0;
 }
 

@@ -26,17 +26,30 @@ static __always_inline u64 who__cgroup(struct task_struct *task)
 
 	if (memory_is_v1 && bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
 		int id = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
-		struct cgroup_subsys_state *css = NULL;
-		struct cgroup *cgroup;
-		struct kernfs_node *node;
+		struct cgroup_subsys_state *css =
+			(void *)WORD((void *)set + bpf_core_field_offset(struct css_set, subsys) + id * sizeof(css));
+		struct cgroup *cgroup = FIELD(css, cgroup);
+		struct kernfs_node *node = FIELD(cgroup, kn);
 
-		bpf_core_read(&css, sizeof(css), (void *)set + bpf_core_field_offset(struct css_set, subsys) + id * 8);
-		cgroup = FIELD(css, cgroup);
-		node = FIELD(cgroup, kn);
 		return FIELD(node, id);
 	}
 	return set->dfl_cgrp->kn->id;
 }
+
+/* include/linux/proc_ns.h: what the first namespaces are numbered, since 3.8. Those of mounts and nets have others. */
+#define PROC_UTS_INIT_INO 0xeffffffe
+#define PROC_USER_INIT_INO 0xeffffffd
+#define PROC_PID_INIT_INO 0xeffffffc
+
+/*
+ * The namespaces of the host, as the very first task has them (init_nsproxy, init_user_ns): they are never freed, so who has the
+ * same pointers is in them, and nothing has to be followed into memory that is cold. From programs/host.bpf.c; 0 = not known.
+ */
+struct host {
+	u64 nsproxy;
+	u64 user_ns;
+	u64 mnt_and_net;            /* their numbers, the net's in the upper half */
+} host __weak = {};
 
 /* Word by word, as every read by helper costs what ten such loads do; `task` is one whose type the verifier knows. */
 static __always_inline void comm__copy(char *to, struct task_struct *task)
@@ -49,22 +62,24 @@ static __always_inline void comm__copy(char *to, struct task_struct *task)
  * `task` is one that the verifier trusts: its own numbers are bare loads. Its pointers are cast before they are followed: then a
  * load looks at its address first (eight instructions), but to follow them as they are made all loading take 1.4 times as long.
  */
-static __always_inline void who__fill(struct who *who, struct task_struct *task)
+static __always_inline void who__fill(struct who *who, struct task_struct *task, u64 cgroup)
 {
-	struct task_struct *leader = CAST(task)->group_leader, *parent = CAST(task)->real_parent;
-	struct signal_struct *signal = CAST(task)->signal;
-	const struct cred *cred = CAST(task)->cred;
-	struct nsproxy *ns = CAST(task)->nsproxy;
+	struct task_struct *followed = CAST(task);
+	struct task_struct *leader = followed->group_leader, *parent = followed->real_parent;
+	struct signal_struct *signal = followed->signal;
+	const struct cred *cred = followed->cred;
+	struct nsproxy *ns = followed->nsproxy;
 	const u64 *nodename = (const u64 *)ns->uts_ns->name.nodename;
 	struct pid *pid = signal->pids[PIDTYPE_TGID];
 	struct tty_struct *tty = signal->tty;
 	u32 level = pid->level;
+	u64 mnt_and_net = host.mnt_and_net;
 	bool more = true;
 
 	who->start = leader->start_boottime;
 	who->parent_start = parent->group_leader->start_boottime;
 	who->exec_id = task->self_exec_id;
-	who->cgroup = who__cgroup(task);
+	who->cgroup = cgroup;
 	who->pid = task->tgid;
 	who->parent_pid = parent->tgid;
 	who->group_leader = signal->pids[PIDTYPE_PGID]->numbers[0].nr;
@@ -80,7 +95,7 @@ static __always_inline void who__fill(struct who *who, struct task_struct *task)
 		who->pid_ns = BPF_CORE_READ(upid.ns, ns.inum);
 	} else {
 		who->vpid = pid->numbers[0].nr;
-		who->pid_ns = pid->numbers[0].ns->ns.inum;
+		who->pid_ns = PROC_PID_INIT_INO;
 	}
 	who->uid = cred->uid.val;
 	who->euid = cred->euid.val;
@@ -96,10 +111,18 @@ static __always_inline void who__fill(struct who *who, struct task_struct *task)
 	who->tty = 0;
 	if (tty)
 		who->tty = (u32)tty->driver->major << 20 | (u32)(tty->driver->minor_start + tty->index);
-	who->mnt_ns = ns->mnt_ns->ns.inum;
-	who->net_ns = ns->net_ns->ns.inum;
-	who->uts_ns = ns->uts_ns->ns.inum;
-	who->user_ns = cred->user_ns->ns.inum;
+	if ((u64)ns == host.nsproxy) {
+		who->mnt_ns = mnt_and_net;
+		who->net_ns = mnt_and_net >> 32;
+		who->uts_ns = PROC_UTS_INIT_INO;
+	} else {
+		who->mnt_ns = ns->mnt_ns->ns.inum;
+		who->net_ns = ns->net_ns->ns.inum;
+		who->uts_ns = ns->uts_ns->ns.inum;
+	}
+	who->user_ns = PROC_USER_INIT_INO;
+	if ((u64)cred->user_ns != host.user_ns)
+		who->user_ns = cred->user_ns->ns.inum;
 	/* Up to the word in which the name ends: behind it the kernel may still have bytes of a longer one. */
 #pragma unroll
 	for (u32 i = 0; i < sizeof(who->nodename) / 8; i++) {
@@ -126,7 +149,7 @@ static __always_inline u64 cgroup__current(struct task_struct *task)
 static __always_inline void who__current(struct who *who, struct task_struct *task)
 {
 #ifdef AGENTSMITH_LEGACY /* 5.10 cannot ask for the current task */
-	who__fill(who, task);
+	who__fill(who, task, who__cgroup(task));
 #else
 	who__put(who);
 #endif
@@ -171,7 +194,7 @@ static __always_inline long builder__emit(struct builder *b, struct header *h, e
 
 	__builtin_memset(b->scratch->bytes + MASK(b->end, SCRATCH_SIZE - 1), 0, 8);
 	header__fill(h, type, program, size);
-	return emit(b->scratch->bytes, MASK(size, SCRATCH_SIZE - 1), type, RESERVED >> type & 1);
+	return emit(b->scratch->bytes, MASK(size, SCRATCH_SIZE - 1), type);
 }
 
 /*

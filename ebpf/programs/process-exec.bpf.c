@@ -33,7 +33,6 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	enum event_type type = wanted ? EVENT_PROCESS_EXEC : EVENT_PROCESS;
 	TIMED(type);
 
-	pt_regs__learn(task);
 	if (!(wanted ? attempt_by(type, task, now) : attempt(type, task->tgid)) || !scratch__own(&b))
 		return 0;
 	e = (void *)b.scratch->bytes;

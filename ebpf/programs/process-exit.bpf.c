@@ -32,7 +32,6 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	u64 now, sequence;
 	u32 way;
 
-	pt_regs__learn(task);
 	if (signal->live.counter || (task->flags & PF_KTHREAD))
 		return 0;
 	way = known__way(key.pid, key.start);

@@ -14,6 +14,7 @@ int BPF_PROG(process_fork, struct task_struct *origin, struct task_struct *child
 	struct builder b = {};
 	struct process_fork *e;
 	struct reservation room;
+	u64 cgroup;
 
 	if (child->pid != child->tgid || (origin->flags & PF_KTHREAD))
 		return 0;
@@ -29,7 +30,9 @@ int BPF_PROG(process_fork, struct task_struct *origin, struct task_struct *child
 	e->header.sequence = 0;
 	e->header.tid = child->pid;
 	comm__copy(e->header.comm, child);
-	who__fill(&e->who, child);
+	/* On v1 it takes reads by helper here, and where it is that of the parent, the current task, none. */
+	cgroup = memory_is_v1 && child->cgroups == origin->cgroups ? cgroup__current(origin) : who__cgroup(child);
+	who__fill(&e->who, child, cgroup);
 	e->origin_start = origin->group_leader->start_boottime;
 	e->origin_exec_id = origin->self_exec_id;
 	e->origin_pid = origin->tgid;
