@@ -9,7 +9,7 @@ import { Child } from './child.ts';
 import { type BenchOptions, type Figure, median, type Part, plain, short } from './figures.ts';
 import { type BillKind, KINDS, PEERS, type Peer, toolsFor } from './peer-table.ts';
 import { cpuOf, rssOf, tree } from './processes.ts';
-import { programPath } from './programs.ts';
+import { programPath, runProgram } from './programs.ts';
 
 const run = promisify(execFile);
 const MIB = 1 << 20;
@@ -23,7 +23,7 @@ const PACES: Readonly<
 > = {
   connect: { paced: [5000, 15_000], full: [0, 40_000] },
   file: { paced: [5000, 15_000], full: [0, 60_000] },
-  exec: { paced: [300, 900], full: [0, 2000] },
+  exec: { paced: [300, 900], full: [0, 4000] },
 };
 type Pace = 'paced' | 'full';
 /**
@@ -40,7 +40,7 @@ interface Made {
 
 /** One measurement of one agent. */
 interface Bill {
-  /** µs for each event that was made: the agent's own, and what it added to the workload. */
+  /** µs for each event that was made: the agent's own, and the workload's. */
   readonly agent: number;
   readonly workload: number;
   /** Of what was made, in percent. */
@@ -122,7 +122,7 @@ class Running {
   }
 
   /** Makes events, and waits until no more of them come. */
-  async bill(kind: BillKind, [rate, count]: readonly [number, number], base: number): Promise<Bill> {
+  async bill(kind: BillKind, [rate, count]: readonly [number, number]): Promise<Bill> {
     const pids = tree(this.#child!.pid!, this.#peer.threads);
     const [before, cpu] = [await this.count(kind), cpuOf(pids)];
     const { made, cpuSeconds } = await work(kind, count, rate, this.folder);
@@ -131,7 +131,7 @@ class Running {
     this.rss = Math.max(this.rss, rssOf(pids));
     return {
       agent: ((cpuOf(pids) - cpu) / made) * 1e6,
-      workload: (cpuSeconds / made) * 1e6 - base,
+      workload: (cpuSeconds / made) * 1e6,
       lost: Math.max(0, 1 - (now - before) / made) * 100,
     };
   }
@@ -198,90 +198,107 @@ async function work(kind: BillKind, count: number, rate: number, folder: string)
   return JSON.parse(stdout) as Made;
 }
 
-/** What the workload costs by itself, µs an event. */
-async function baseline(kind: BillKind, [rate, count]: readonly [number, number]): Promise<number> {
+const PACED: readonly Pace[] = ['paced', 'full'];
+/** Each kind at each pace, with the word that its figures are known by. */
+const WORKLOADS = KINDS.flatMap((kind) => PACED.map((pace) => ({ kind, pace, key: `${kind}.${pace}` })));
+const scaled = ([rate, count]: readonly [number, number], quick: boolean) =>
+  [rate, quick ? Math.ceil(count / 50) : count] as const;
+/** Of 20,000 calls, of which the best counts. */
+const TAX_RUNS = 50;
+
+/** What the workloads cost without an agent, µs an event, and a getpid, ns. */
+interface Alone {
+  readonly workloads: ReadonlyMap<string, number>;
+  readonly getpid: number;
+}
+
+async function alone(quick: boolean): Promise<Alone> {
   const folder = mkdtempSync(join(tmpdir(), 'agentsmith-bench-'));
+  const workloads = new Map<string, number>();
   try {
-    const { made, cpuSeconds } = await work(kind, count, rate, folder);
-    return (cpuSeconds / made) * 1e6;
+    for (const { kind, pace, key } of WORKLOADS) {
+      const [rate, count] = scaled(PACES[kind][pace], quick);
+      const { made, cpuSeconds } = await work(kind, count, rate, folder);
+      workloads.set(key, (cpuSeconds / made) * 1e6);
+    }
+    return { workloads, getpid: await runProgram('getpid', TAX_RUNS) };
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-/** All measurements of one agent. */
-interface Measured {
-  readonly bills: Map<string, Bill[]>;
-  readonly ready: number[];
-  readonly rss: number[];
+/** One agent, one round: each kind at each pace. */
+interface Round {
+  readonly bills: ReadonlyMap<string, Bill>;
+  readonly getpid: number;
+  readonly readyMs: number;
+  readonly rss: number;
 }
 
-const PACED: readonly Pace[] = ['paced', 'full'];
-const scaled = ([rate, count]: readonly [number, number], quick: boolean) =>
-  [rate, quick ? Math.ceil(count / 50) : count] as const;
-
-/** One agent, one round: each kind at each pace. */
-async function round(
-  peer: Peer,
-  bases: ReadonlyMap<string, number>,
-  quick: boolean,
-  into: Measured,
-): Promise<void> {
+async function round(peer: Peer, quick: boolean): Promise<Round> {
   const { running, readyMs } = await Running.start(peer);
   try {
-    into.ready.push(readyMs);
-    for (const kind of KINDS) {
-      await running.warmUp(kind, scaled([0, WARM_UP[kind]], quick)[1]);
-      for (const pace of PACED) {
-        const key = `${kind}.${pace}`;
-        const bill = await running.bill(kind, scaled(PACES[kind][pace], quick), bases.get(key)!);
-        into.bills.set(key, [...(into.bills.get(key) ?? []), bill]);
-      }
+    const bills = new Map<string, Bill>();
+    for (const { kind, pace, key } of WORKLOADS) {
+      if (pace === PACED[0]) await running.warmUp(kind, scaled([0, WARM_UP[kind]], quick)[1]);
+      bills.set(key, await running.bill(kind, scaled(PACES[kind][pace], quick)));
     }
-    into.rss.push(running.rss);
+    return { bills, getpid: await runProgram('getpid', TAX_RUNS), readyMs, rss: running.rss };
   } finally {
     await running.stop();
   }
 }
 
-function figuresOf(name: string, { bills, ready, rss }: Measured): Figure[] {
-  const figures: Figure[] = [];
-  for (const [key, all] of bills) {
-    const of = (what: keyof Bill) => median(all.map((bill) => bill[what]));
-    const total = median(all.map(({ agent, workload }) => agent + workload));
-    figures.push(
+/** What was measured of an agent, and right before and behind it without one. */
+interface Turn extends Round {
+  readonly beside: readonly [Alone, Alone];
+}
+
+/** The mean of what was measured on both sides of a turn. */
+const between = ({ beside: [before, behind] }: Turn, of: (alone: Alone) => number): number =>
+  (of(before) + of(behind)) / 2;
+
+function figuresOf(name: string, turns: readonly Turn[]): Figure[] {
+  const figures = WORKLOADS.flatMap(({ key }) => {
+    const all = turns.map((turn) => {
+      const { agent, workload, lost } = turn.bills.get(key)!;
+      return { agent, lost, added: workload - between(turn, ({ workloads }) => workloads.get(key)!) };
+    });
+    const of = (what: 'agent' | 'added' | 'lost') => median(all.map((bill) => bill[what]));
+    const total = median(all.map(({ agent, added }) => agent + added));
+    return [
       {
         ...plain(`bill.${key}.${name}`, total, 'us'),
-        against: `agent ${short(of('agent'))}, added to the workload ${short(of('workload'))}`,
+        against: `agent ${short(of('agent'))}, added to the workload ${short(of('added'))}`,
       },
       plain(`bill.${key}.${name}.lost`, of('lost'), '%'),
-    );
-  }
+    ];
+  });
+  const added = turns.map((turn) => turn.getpid - between(turn, ({ getpid }) => getpid));
   return [
     ...figures,
-    plain(`bill.ready.${name}`, median(ready), 'ms'),
-    plain(`bill.rss.${name}`, median(rss) / MIB, 'MiB'),
+    plain(`bill.getpid.${name}`, median(added), 'ns'),
+    plain(`bill.ready.${name}`, median(turns.map(({ readyMs }) => readyMs)), 'ms'),
+    plain(`bill.rss.${name}`, median(turns.map(({ rss }) => rss)) / MIB, 'MiB'),
   ];
 }
 
-/** The whole bill of an event, of our agent and of others, interleaved in one run. */
+/** The whole bill of an event, of our agent and of others, in turns with none, in one run. */
 export const peers: Part = {
   name: 'peers',
   needsRoot: true,
   async run({ quick, progress }: BenchOptions) {
-    const found = new Map<string, Measured>();
+    const found = new Map<string, Turn[]>();
     const gone = new Set<string>();
+    let before = await alone(quick);
     for (let turn = 0; turn < (quick ? 1 : 3); turn++) {
-      const bases = new Map<string, number>();
-      for (const kind of KINDS)
-        for (const pace of PACED)
-          bases.set(`${kind}.${pace}`, await baseline(kind, scaled(PACES[kind][pace], quick)));
       for (const peer of PEERS.filter(({ name }) => !gone.has(name))) {
         progress(`peers: round ${turn + 1}, ${peer.name}`);
-        const into = found.get(peer.name) ?? { bills: new Map(), ready: [], rss: [] };
         try {
-          await round(peer, bases, quick, into);
-          found.set(peer.name, into);
+          const measured = await round(peer, quick);
+          const behind = await alone(quick);
+          found.set(peer.name, [...(found.get(peer.name) ?? []), { ...measured, beside: [before, behind] }]);
+          before = behind;
         } catch (error) {
           // The others are worth having; ours is not left out.
           if (peer === PEERS[0]) throw error;
@@ -290,6 +307,6 @@ export const peers: Part = {
         }
       }
     }
-    return [...found].flatMap(([name, measured]) => figuresOf(name, measured));
+    return [...found].flatMap(([name, turns]) => figuresOf(name, turns));
   },
 };
