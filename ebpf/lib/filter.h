@@ -127,29 +127,43 @@ static __always_inline enum decision filter__network(enum decision d, enum event
 	return decide(d, bpf_map_lookup_elem(&filter_networks, &key), 1ull << type);
 }
 
+/*
+ * Whether a rule is for the path text from `start` to `end` in the scratch of `slot`, which stands above the rule's 32 bits. Global:
+ * verified once, and not for each rule behind each way through those before it.
+ */
+__weak __noinline int filter__matches(u64 slot_and_rule, u32 start, u32 end)
+{
+	u32 key = slot_and_rule, slot = slot_and_rule >> 32;
+	struct path_rule *rule = bpf_map_lookup_elem(&filter_paths, &key);
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+	u64 difference = 0;
+	const u64 *words;
+
+	if (!rule || !scratch)
+		return 0;
+	if (rule->kind == PATH_LEAF)
+		end = scratch->leaf_end;
+	if (rule->kind == PATH_EXACT ? end - start != rule->length : end - start < rule->length)
+		return 0;
+	words = (const u64 *)(scratch->bytes + MASK(end - PATH_RULE_BYTES, SCRATCH_SIZE - 1));
+	for (int w = 0; w < PATH_RULE_BYTES / 8; w++)
+		difference |= (words[w] & rule->mask[w]) ^ rule->bytes[w];
+	return !difference;
+}
+
 /* The path text of `length` bytes at `start` in the scratch of `slot`; `type` stands above the slot's 32 bits. */
 __weak __noinline int filter__path_text(u64 slot_and_type, u32 start, u32 length)
 {
-	u32 slot = slot_and_type, type = slot_and_type >> 32, end = start + length;
-	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+	u32 slot = slot_and_type, type = slot_and_type >> 32;
 	enum decision d = DECISION_OPEN;
 
-	for (u32 i = 0; i < PATH_RULES && scratch; i++) {
-		u32 key = i, last = end;
+	for (u32 i = 0; i < PATH_RULES; i++) {
+		u32 key = i;
 		struct path_rule *rule = bpf_map_lookup_elem(&filter_paths, &key);
-		u64 difference = 0;
-		const u64 *words;
 
 		if (i >= path_rules || !rule)
 			break;
-		if (rule->kind == PATH_LEAF)
-			last = scratch->leaf_end;
-		if (rule->kind == PATH_EXACT ? last - start != rule->length : last - start < rule->length)
-			continue;
-		words = (const u64 *)(scratch->bytes + MASK(last - PATH_RULE_BYTES, SCRATCH_SIZE - 1));
-		for (int w = 0; w < PATH_RULE_BYTES / 8; w++)
-			difference |= (words[w] & rule->mask[w]) ^ rule->bytes[w];
-		if (!difference)
+		if (filter__matches((u64)slot << 32 | i, start, start + length))
 			d = decide(d, &rule->verdict, 1ull << (type & 63));
 	}
 	return d;
