@@ -131,7 +131,7 @@ export function page(figures: readonly Figure[]): string {
 
 ${cpu?.model ?? 'unknown CPU'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}.
 Virtual machines share their cores with others: a figure of one run can be 40 % off. What is compared (\`ratio\`) ran in turns.
-Repeat it: \`npm run bench\` as root, about twenty minutes.
+Repeat it: \`npm run bench\` as root, about half an hour.
 
 ## Figures
 
@@ -209,7 +209,7 @@ ${peerRows(figures).join('\n')}
   files and 900 programs are made at the steady rate, and 40,000, 60,000 and 4,000 at full speed, and until no more of them
   arrive; median of three rounds, after 40,000 and 5,000 that do not count. What the workload costs alone is measured before and
   behind each agent in each round. What is made and does not arrive is lost; OTLP receivers are not on the bill, files are.
-  "getpid": what a call that nobody asked about takes longer, the best of 50 times 20,000.
+  "getpid": what a call that nobody asked about takes longer, the best of 50 times 20,000; the machine itself makes some 30 ns.
   "First event": from the start of the agent until an event that happened meanwhile has arrived.
 - **start**: from the start of the process until it says that everything is attached, median of five.
 `;
