@@ -198,7 +198,7 @@ bool calls_absent(const bpf_object* object, const btf* kernel) {
          btf__find_by_name_kind(kernel, kCast, BTF_KIND_FUNC) < 0;
 }
 
-/** Programs that no hook is for: they run once, here. A kernel that refuses them is told of nothing: others do without. */
+/** Programs that no hook is for: they run once, with the first object. Where a kernel refuses them the others do without. */
 bool runs_once(const bpf_program* program) { return bpf_program__type(program) == BPF_PROG_TYPE_RAW_TRACEPOINT; }
 
 void run_once(const bpf_object* object) {
@@ -249,7 +249,7 @@ bpf_object* try_object(const Settings& settings, const std::pair<const void*, si
     }
     const int error = bpf_object__load(object);
     if (!error) {
-      if (!first) run_once(object);
+      run_once(object);
       return object;
     }
     bpf_object__close(object);

@@ -111,7 +111,8 @@ static __always_inline void who__fill(struct who *who, struct task_struct *task,
 	who->tty = 0;
 	if (tty)
 		who->tty = (u32)tty->driver->major << 20 | (u32)(tty->driver->minor_start + tty->index);
-	if ((u64)ns == host.nsproxy) {
+	/* Who is about to end has none, which is not what is not known. */
+	if (mnt_and_net && (u64)ns == host.nsproxy) {
 		who->mnt_ns = mnt_and_net;
 		who->net_ns = mnt_and_net >> 32;
 		who->uts_ns = PROC_UTS_INIT_INO;
