@@ -45,11 +45,9 @@ static __always_inline u64 who__cgroup(struct task_struct *task)
  * The namespaces of the host, as the very first task has them (init_nsproxy, init_user_ns): they are never freed, so who has the
  * same pointers is in them, and nothing has to be followed into memory that is cold. From programs/host.bpf.c; 0 = not known.
  */
-struct host {
-	u64 nsproxy;
-	u64 user_ns;
-	u64 mnt_and_net;            /* their numbers, the net's in the upper half */
-} host __weak = {};
+u64 host_nsproxy __weak = 0;
+u64 host_user_ns __weak = 0;
+u64 host_mnt_and_net __weak = 0;                /* their numbers, the net's in the upper half */
 
 /* Word by word, as every read by helper costs what ten such loads do; `task` is one whose type the verifier knows. */
 static __always_inline void comm__copy(char *to, struct task_struct *task)
@@ -73,7 +71,7 @@ static __always_inline void who__fill(struct who *who, struct task_struct *task,
 	struct pid *pid = signal->pids[PIDTYPE_TGID];
 	struct tty_struct *tty = signal->tty;
 	u32 level = pid->level;
-	u64 mnt_and_net = host.mnt_and_net;
+	u64 mnt_and_net = host_mnt_and_net;
 	bool more = true;
 
 	who->start = leader->start_boottime;
@@ -112,7 +110,7 @@ static __always_inline void who__fill(struct who *who, struct task_struct *task,
 	if (tty)
 		who->tty = (u32)tty->driver->major << 20 | (u32)(tty->driver->minor_start + tty->index);
 	/* Who is about to end has none, which is not what is not known. */
-	if (mnt_and_net && (u64)ns == host.nsproxy) {
+	if (mnt_and_net && (u64)ns == host_nsproxy) {
 		who->mnt_ns = mnt_and_net;
 		who->net_ns = mnt_and_net >> 32;
 		who->uts_ns = PROC_UTS_INIT_INO;
@@ -122,7 +120,7 @@ static __always_inline void who__fill(struct who *who, struct task_struct *task,
 		who->uts_ns = ns->uts_ns->ns.inum;
 	}
 	who->user_ns = PROC_USER_INIT_INO;
-	if ((u64)cred->user_ns != host.user_ns)
+	if ((u64)cred->user_ns != host_user_ns)
 		who->user_ns = cred->user_ns->ns.inum;
 	/* Up to the word in which the name ends: behind it the kernel may still have bytes of a longer one. */
 #pragma unroll

@@ -22,8 +22,8 @@ int host_learn(void *ctx)
 	if (BPF_CORE_READ(task, pid))
 		return 0;
 	ns = BPF_CORE_READ(task, nsproxy);
-	host.mnt_and_net = (u64)BPF_CORE_READ(ns, net_ns, ns.inum) << 32 | BPF_CORE_READ(ns, mnt_ns, ns.inum);
-	host.user_ns = (u64)BPF_CORE_READ(task, cred, user_ns);
-	host.nsproxy = (u64)ns;
+	host_mnt_and_net = (u64)BPF_CORE_READ(ns, net_ns, ns.inum) << 32 | BPF_CORE_READ(ns, mnt_ns, ns.inum);
+	host_user_ns = (u64)BPF_CORE_READ(task, cred, user_ns);
+	host_nsproxy = (u64)ns;
 	return 0;
 }

@@ -145,3 +145,43 @@ describe('the process block', function () {
     assert.equal(record.attributes['process.parent_pid'], process.pid);
   });
 });
+
+describe('the process block where the namespaces of the host were not learnt', function () {
+  this.timeout(scaled(30_000));
+  let learnt: Watch;
+  let watch: Watch;
+  let actor: Trigger;
+
+  before(async function () {
+    learnt = openWatch(this);
+    watch = openWatch(this, { withoutHost: true });
+    watch.requires(this, 'agentsmith.network.connect');
+    actor = new Trigger('who', [], { stdin: 'pipe' });
+    await actor.next<Truth>();
+  });
+
+  after(() => {
+    actor?.kill();
+    learnt?.close();
+    watch?.close();
+  });
+
+  it('is the same, inside of them and outside', async () => {
+    const attempts = [await actor.do<Attempt>('udp 9')];
+    for (const deed of ['unshare-uts', `setuid ${NOBODY}`]) {
+      assert.equal((await actor.do<Truth>(deed)).skip, undefined);
+      attempts.push(await actor.do<Attempt>('udp 9'));
+    }
+    for (const attempt of attempts) {
+      const [expected, record] = [await expectUdp(learnt, attempt), await expectUdp(watch, attempt)];
+      assert.deepEqual(namespacesOf(record), namespacesOf(expected));
+    }
+    // An exec tells all of them, the host's too.
+    const [expected, exec] = [execOf(learnt, attempts[0]!.proc), execOf(watch, attempts[0]!.proc)];
+    assert.deepEqual(namespacesOf(exec), namespacesOf(expected));
+    assert.equal(Object.keys(namespacesOf(exec)).length, 5);
+  });
+});
+
+const namespacesOf = ({ attributes }: WatchedRecord) =>
+  Object.fromEntries(Object.entries(attributes).filter(([name]) => name.startsWith('agentsmith.namespace.')));

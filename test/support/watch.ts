@@ -12,7 +12,7 @@ import type { ReadableEvent } from '../../src/events/event.ts';
 import { COMMON_PROGRAMS, eventDefinitions } from '../../src/events/index.ts';
 import type { AttributeValue } from '../../src/otlp-writer.ts';
 import { LiveSensor } from '../../src/sensor/live.ts';
-import { loadNative } from '../../src/sensor/native.ts';
+import { loadNative, type Native, type NativeOptions } from '../../src/sensor/native.ts';
 import type { Hooked } from '../../src/sensor/sensor.ts';
 import { Books } from './books.ts';
 import { skip, Trigger, type TriggerOptions, within } from './triggers.ts';
@@ -38,6 +38,22 @@ export interface WatchOptions {
   readonly events?: readonly string[] | 'all';
   /** System calls are watched, as for an event that needs it on tier B. */
   readonly syscalls?: boolean;
+  /** true: as on a kernel that does not run ebpf/programs/host.bpf.c. */
+  readonly withoutHost?: boolean;
+}
+
+/** What ebpf/programs/host.bpf.c learns of namespaces. */
+const HOST_GLOBALS = ['host_nsproxy', 'host_user_ns', 'host_mnt_and_net'];
+
+/** The addon, whose sensors forget what they learnt of the host's namespaces before anything is attached. */
+function forgetful(native: Native): Native {
+  class Forgetful extends native.Sensor {
+    constructor(options: NativeOptions) {
+      super(options);
+      for (const name of HOST_GLOBALS) assert.ok(this.set(name, 0n), name);
+    }
+  }
+  return { ...native, Sensor: Forgetful };
 }
 
 /** Stands for an event whose programs of tier B watch system calls; no record has its type. */
@@ -72,7 +88,8 @@ export class Watch {
   /** @throws SensorError where nothing can be attached */
   constructor(options: WatchOptions = {}) {
     const wanted = options.events ?? ROAD;
-    this.sensor = new LiveSensor(loadNative(), {
+    const native = loadNative();
+    this.sensor = new LiveSensor(options.withoutHost ? forgetful(native) : native, {
       ringBytes: options.ringBytes ?? 8 << 20,
       common: COMMON_PROGRAMS,
       events: [
