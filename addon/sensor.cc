@@ -331,10 +331,14 @@ Napi::Value Sensor::Set(const Napi::CallbackInfo& info) {
   const uint64_t value = to_u64(info[1]);
   if (!globals_ || at == globals_by_name_.end()) return Napi::Boolean::New(info.Env(), false);
   const auto [address, size] = at->second;
-  if (size != 8 && size != 4) return Napi::Boolean::New(info.Env(), false);
+  if (size == 8) {
+    __atomic_store_n(static_cast<uint64_t*>(address), value, __ATOMIC_SEQ_CST);
+  } else if (size == 4) {
+    __atomic_store_n(static_cast<uint32_t*>(address), value, __ATOMIC_SEQ_CST);
+  } else {
+    return Napi::Boolean::New(info.Env(), false);
+  }
   written_[at->first] = value;
-  if (size == 8) __atomic_store_n(static_cast<uint64_t*>(address), value, __ATOMIC_SEQ_CST);
-  if (size == 4) __atomic_store_n(static_cast<uint32_t*>(address), value, __ATOMIC_SEQ_CST);
   return Napi::Boolean::New(info.Env(), true);
 }
 

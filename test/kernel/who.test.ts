@@ -160,10 +160,10 @@ describe('the process block where the namespaces of the host were not learnt', f
     await actor.next<Truth>();
   });
 
-  after(() => {
+  after(async () => {
     actor?.kill();
-    learnt?.close();
-    watch?.close();
+    await learnt?.close();
+    await watch?.close();
   });
 
   it('is the same, inside of them and outside', async () => {
